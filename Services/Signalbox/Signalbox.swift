@@ -1,0 +1,8 @@
+import ArgumentParser
+
+/// The command tree. Each command parses, validates and calls the library that does the work.
+@main
+struct Signalbox: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.")
+}

@@ -1,0 +1,6 @@
+// What Glibc offers only as a variadic function or a macro, which Swift cannot call.
+#pragma once
+
+/// Asks the kernel to send `signal` to this process when its parent ends (prctl PR_SET_PDEATHSIG).
+/// Returns 0, or the errno.
+int cplatform_die_with_parent(int signal);
