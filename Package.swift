@@ -72,8 +72,10 @@ let package = Package(
         shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
         shared("ServiceKit", ["Bus", "Database", "Store", "Message", "CPlatform", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
 
-        service("IngressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
-        service("EgressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
+        service(
+            "IngressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
+        service(
+            "EgressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
         service("Router", ["ServiceKit", "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
         service("Billing", ["ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", "Bus", "Database", "Store", "Message", logging, lifecycle]),

@@ -1,0 +1,157 @@
+import CRdKafka
+
+/// How a consumer reads.
+public struct ConsumerSettings: Sendable {
+    public enum Assignor: String, Sendable {
+        /// Moves only what must move, without stopping the rest.
+        case cooperativeSticky = "cooperative-sticky"
+        /// Partition n of every topic goes to the same member: what a join of two topics needs.
+        case range
+    }
+
+    public var group: String
+    public var topics: [String]
+    /// Stable name of this member (KIP-345): a restarted process takes its predecessor's partitions back at once.
+    public var instance: String?
+    public var assignor: Assignor = .cooperativeSticky
+    public var sessionTimeoutMilliseconds = 10_000
+    /// Bytes that may wait in this process, for all partitions together.
+    public var maxPrefetchedBytes = 16 << 20
+
+    public init(group: String, topics: [String], instance: String? = nil) {
+        self.group = group
+        self.topics = topics
+        self.instance = instance
+    }
+}
+
+/// A member of a consumer group that reads committed records only and commits nothing by itself. For one thread.
+final class Consumer {
+    private let handle: KafkaHandle
+    private let queue: OpaquePointer
+    var client: OpaquePointer { handle.raw }
+
+    /// - Parameters:
+    ///   - onAssigned: partitions that were given to us, with their committed offsets (-1001 = none) and notes; on the polling thread.
+    ///   - onRevoked: called before they are let go: the last chance to commit.
+    init(
+        _ configuration: BusConfiguration, settings: ConsumerSettings, onAssigned: @escaping ([CommittedOffset]) -> Void = { _ in },
+        onRevoked: @escaping ([TopicPartition]) -> Void = { _ in }
+    ) throws(BusError) {
+        var properties: [(String, String)] = [
+            ("group.id", settings.group), ("enable.auto.commit", "false"), ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "earliest"), ("isolation.level", "read_committed"),
+            ("partition.assignment.strategy", settings.assignor.rawValue), ("session.timeout.ms", "\(settings.sessionTimeoutMilliseconds)"),
+            ("heartbeat.interval.ms", "\(max(500, settings.sessionTimeoutMilliseconds / 5))"), ("fetch.wait.max.ms", "250"),
+            ("fetch.min.bytes", "1"), ("fetch.error.backoff.ms", "20"), ("queued.min.messages", "5000"),
+            ("queued.max.messages.kbytes", "\(settings.maxPrefetchedBytes >> 10)"), ("topic.metadata.refresh.interval.ms", "10000"),
+            ("allow.auto.create.topics", "false"),
+        ]
+        if let instance = settings.instance { properties.append(("group.instance.id", instance)) }
+        handle = try KafkaHandle(
+            .consumer, configuration: configuration, settings: properties,
+            rebalance: { assigned, partitions, client in
+                Consumer.rebalance(assigned: assigned, partitions, client, onAssigned: onAssigned, onRevoked: onRevoked)
+            })
+        // Everything comes through the one consumer queue, so that `poll` serves it all.
+        let redirected = rd_kafka_poll_set_consumer(handle.raw)
+        guard redirected == RD_KAFKA_RESP_ERR_NO_ERROR else { throw BusError(redirected, doing: "consumer queue") }
+        queue = rd_kafka_queue_get_consumer(handle.raw)
+        let subscription = TopicPartitionList(settings.topics.map { TopicPartition(topic: $0, partition: RD_KAFKA_PARTITION_UA) })
+        let subscribed = rd_kafka_subscribe(handle.raw, subscription.raw)
+        guard subscribed == RD_KAFKA_RESP_ERR_NO_ERROR else { throw BusError(subscribed, doing: "subscribe") }
+    }
+
+    deinit { rd_kafka_queue_destroy(queue) }
+
+    /// A way to end a `poll` that waits, from any thread.
+    var waker: ConsumerWaker { ConsumerWaker(handle: handle, queue: rd_kafka_queue_get_consumer(handle.raw)) }
+
+    /// At most `max` records: waits for the first, then takes what is there already.
+    /// - Throws: only what ends this consumer; passing troubles are librdkafka's to mend.
+    func poll(max: Int, timeoutMilliseconds: Int32) throws(BusError) -> [Record] {
+        var records: [Record] = []
+        var wait = timeoutMilliseconds
+        while records.count < max {
+            guard let message = rd_kafka_consumer_poll(handle.raw, wait) else { break }
+            defer { rd_kafka_message_destroy(message) }
+            let code = message.pointee.err
+            if code == RD_KAFKA_RESP_ERR_NO_ERROR {
+                records.append(Record(message.pointee))
+                wait = 0
+            } else if code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED
+                || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID
+            {
+                var error = BusError(code, doing: "consume")
+                error.isFatal = true
+                throw error
+            } else {
+                break  // unknown topic (yet), broker away: tried again by the next poll
+            }
+        }
+        return records
+    }
+
+    /// Stops or resumes fetching for all that is assigned. What was fetched before is fetched again afterwards.
+    func setPaused(_ paused: Bool) {
+        var assigned: OpaquePointerList?
+        guard rd_kafka_assignment(handle.raw, &assigned) == RD_KAFKA_RESP_ERR_NO_ERROR, let assigned else { return }
+        let list = TopicPartitionList(owning: assigned)
+        _ = paused ? rd_kafka_pause_partitions(handle.raw, list.raw) : rd_kafka_resume_partitions(handle.raw, list.raw)
+    }
+
+    /// Leaves the group in order (a static member stays a member until its session times out).
+    func close() { rd_kafka_consumer_close(handle.raw) }
+
+    private static func rebalance(
+        assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, onAssigned: ([CommittedOffset]) -> Void,
+        onRevoked: ([TopicPartition]) -> Void
+    ) {
+        let cooperative = String(cString: rd_kafka_rebalance_protocol(client)) == "COOPERATIVE"
+        if assigned {
+            if partitions.pointee.cnt > 0 {
+                // Read before the first record comes, so that notes (what is done above the offset) are known in time.
+                _ = rd_kafka_committed(client, partitions, 15_000)
+                onAssigned(TopicPartitionList.offsets(of: partitions))
+            }
+            if cooperative {
+                _ = BusError(owning: rd_kafka_incremental_assign(client, partitions), doing: "assign")
+            } else {
+                _ = rd_kafka_assign(client, partitions)
+            }
+        } else {
+            onRevoked(TopicPartitionList.offsets(of: partitions).map(\.partition))
+            if cooperative {
+                _ = BusError(owning: rd_kafka_incremental_unassign(client, partitions), doing: "unassign")
+            } else {
+                _ = rd_kafka_assign(client, nil)
+            }
+        }
+    }
+}
+
+/// Ends a waiting `poll`. Holds its own reference to the queue and keeps the client alive.
+///
+/// `@unchecked Sendable`: "rd_kafka_queue_yield" may be called from any thread (rdkafka.h), and the pointer never changes.
+final class ConsumerWaker: @unchecked Sendable {
+    private let handle: KafkaHandle
+    private let queue: OpaquePointer
+
+    init(handle: KafkaHandle, queue: OpaquePointer) {
+        self.handle = handle
+        self.queue = queue
+    }
+
+    func wake() { rd_kafka_queue_yield(queue) }
+
+    deinit { rd_kafka_queue_destroy(queue) }
+}
+
+extension Record {
+    init(_ message: rd_kafka_message_t) {
+        self.init(
+            topic: message.rkt.map { String(cString: rd_kafka_topic_name($0)) } ?? "", partition: message.partition, offset: message.offset,
+            key: message.key.map { Array(UnsafeRawBufferPointer(start: $0, count: message.key_len)) } ?? [],
+            value: message.payload.map { Array(UnsafeRawBufferPointer(start: $0, count: message.len)) } ?? [])
+    }
+}
