@@ -63,7 +63,7 @@ let package = Package(
         shared("Charset"),
         shared("SMPP", [nioCore, "Charset"]),
         shared("Routing"),
-        shared("Pricing"),
+        shared("Pricing", ["Routing"]),
         shared("Configuration"),
 
         // The bus, the database, and what every service needs to be one.

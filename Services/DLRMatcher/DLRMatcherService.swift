@@ -1,0 +1,23 @@
+import Bus
+import Database
+public import ServiceKit
+public import ServiceLifecycle
+import Store
+
+/// Joins what was submitted with what the providers report, and tells the client.
+public enum DLRMatcherService {
+    public static func build(_ context: ServiceContext) async throws -> [any Service] {
+        let slot = try await context.database.run { try NodeSlot.next($0) }
+        let ids = SharedMessageIDs(MessageIDs(slot: slot))
+        let url = context.environment.databaseURL
+        let instance = context.environment.instance
+        let stage = StageService(
+            context.environment, health: context.health, name: "dlr-matcher", topics: [Topics.submitted, Topics.receipts],
+            configure: { settings in
+                // A submission and its receipt have the same key: the same partition of both topics goes to the same instance.
+                settings.consumer.assignor = .range
+            },
+            makeTransform: { MatcherTransform(ids: ids, connect: { try Connection(url: url, applicationName: instance) }) })
+        return [stage]
+    }
+}

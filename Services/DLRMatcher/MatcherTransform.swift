@@ -1,0 +1,126 @@
+import Bus
+import Database
+import Message
+import ServiceKit
+
+/// Works on a batch of submissions and receipts in one PostgreSQL transaction.
+///
+/// Replays find the same answer: an open entry is closed by the position of the record that closed it, so the same record, read
+/// again, yields the same report, and another record for a closed entry (a provider's duplicate) yields none.
+final class MatcherTransform: StageTransform {
+    private static let sweepMilliseconds: Int64 = 2_000
+
+    private let ids: SharedMessageIDs
+    private let connect: () throws -> Connection
+    private var connection: Connection?
+    private var lastSweep: Int64 = 0
+
+    init(ids: SharedMessageIDs, connect: @escaping () throws -> Connection) {
+        self.ids = ids
+        self.connect = connect
+    }
+
+    func process(_ batch: [Record]) throws -> StageOutput {
+        var submissions: [(submission: Submission, position: String)] = []
+        var receipts: [MatchReceipt] = []
+        for record in batch {
+            if record.topic == Topics.submitted {
+                submissions.append((try decode(Submission.self, record), record.position))
+            } else {
+                receipts.append(MatchReceipt(receipt: try decode(Receipt.self, record), source: record.position, bytes: record.value))
+            }
+        }
+        let now = wallClockMilliseconds()
+        var output = StageOutput()
+        var opened: [OpenEntry] = []
+        for (submission, _) in submissions {
+            if submission.status == .submitted {
+                opened += OpenEntry.entries(of: submission, now: now)
+            } else {
+                output.records += ended(submission, now)
+            }
+        }
+        if !opened.isEmpty || !receipts.isEmpty {
+            let matched = try inTransaction { connection in
+                try Matching.run(connection, opened: opened, receipts: receipts, now: now)
+            }
+            output.records += matched.reports.flatMap { report($0, now) }
+            if !matched.usedEarly.isEmpty {
+                output.afterCommit = { [self] in
+                    // A crash before this leaves rows that the sweep recognizes as used.
+                    _ = try usable().execute("DELETE FROM early_receipt WHERE source = ANY($1::text[])", [.textArray(matched.usedEarly)])
+                }
+            }
+        }
+        if now - lastSweep >= MatcherTransform.sweepMilliseconds {
+            let swept = try sweep(now)
+            let before = output.afterCommit
+            output.records += swept.records
+            output.afterCommit = {
+                try before?()
+                try swept.afterCommit?()
+            }
+        }
+        return output
+    }
+
+    func idle() throws -> StageOutput {
+        let now = wallClockMilliseconds()
+        guard now - lastSweep >= MatcherTransform.sweepMilliseconds else { return StageOutput() }
+        return try sweep(now)
+    }
+
+    private func sweep(_ now: Int64) throws -> StageOutput {
+        lastSweep = now
+        return try Sweep.run(try usable())
+    }
+
+    private func usable() throws -> Connection {
+        if let connection { return connection }
+        let fresh = try connect()
+        connection = fresh
+        return fresh
+    }
+
+    private func inTransaction<Result>(_ body: (Connection) throws -> Result) throws -> Result {
+        let connection = try usable()
+        do {
+            return try connection.transaction(body)
+        } catch {
+            self.connection = nil
+            throw error
+        }
+    }
+
+    /// What ended at the provider's answer: refused, or taken by one that sends no reports.
+    private func ended(_ submission: Submission, _ now: Int64) -> [OutgoingRecord] {
+        guard Reports.wants(submission.message.reportRequest, submission.status) else { return [] }
+        var report = Report()
+        report.status = submission.status == .relayed ? .delivered : submission.status
+        report.smscid = submission.smscids.first ?? ""
+        report.error = submission.reason == 0 ? "" : String(submission.reason)
+        report.reasonText = submission.reasonText
+        report.submittedAt = submission.message.times.submitted
+        report.doneAt = now
+        report.connector = submission.connector
+        return Reports.reportRecords(for: submission.message, report: report, id: ids.next(now: now), at: now)
+    }
+
+    /// The news for the log, and the client's report where one was asked for.
+    private func report(_ matched: MatchedReport, _ now: Int64) -> [OutgoingRecord] {
+        var event = Event()
+        event.msgid = matched.message.msgid
+        event.at = matched.receivedAt == 0 ? now : matched.receivedAt
+        event.connector = matched.report.connector
+        event.report = matched.report
+        if matched.report.status.isFinal { event.status = matched.report.status }
+        var records = [OutgoingRecord(topic: Topics.events, key: String(event.msgid), value: encode(event))]
+        let tellsClient =
+            matched.report.status.isFinal
+            ? Reports.wants(matched.message.reportRequest, matched.report.status) : matched.message.intermediateReports
+        if tellsClient {
+            records += Reports.reportRecords(for: matched.message, report: matched.report, id: ids.next(now: now), at: now)
+        }
+        return records
+    }
+}

@@ -1,0 +1,97 @@
+import Database
+import Message
+
+/// A row of `open_dlr`, locked for the time of the batch.
+struct StoredEntry {
+    var connector: String
+    var smscid: String
+    var msgid: Int64
+    var parts: Int
+    var message: ShortMessage
+    var closedBy: String?
+    var closedSequence: Int64
+    var status: Status
+    var error: String
+    var reasonText: String
+    /// Milliseconds since 1970; 0 = unknown.
+    var doneAt: Int64
+    var receivedAt: Int64
+
+    var key: ReceiptKey { ReceiptKey(connector: connector, smscid: smscid) }
+
+    /// The entries that `keys` name, and all other parts of the same messages, locked in one order everywhere.
+    static func locked(for keys: Set<ReceiptKey>, _ connection: Connection) throws -> [StoredEntry] {
+        let ordered = Array(keys)
+        let rows = try connection.query(
+            """
+            SELECT connector, smscid, msgid, parts, record, closed_by, closed_sequence, status, error, reason_text, done_at, received_at
+            FROM open_dlr WHERE msgid IN (
+                SELECT o.msgid FROM open_dlr o
+                JOIN unnest($1::text[], $2::text[]) AS k(connector, smscid) ON o.connector = k.connector AND o.smscid = k.smscid)
+            ORDER BY msgid, part FOR UPDATE
+            """, [.textArray(ordered.map(\.connector)), .textArray(ordered.map(\.smscid))])
+        return try rows.map { row in
+            StoredEntry(
+                connector: try row.text("connector"), smscid: try row.text("smscid"), msgid: try row.int("msgid"),
+                parts: Int(try row.int("parts")), message: try ShortMessage(serializedBytes: try row.bytes("record")),
+                closedBy: try row.optionalText("closed_by"), closedSequence: try row.optionalInt("closed_sequence") ?? 0,
+                status: Status(rawValue: Int(try row.optionalInt("status") ?? 0)) ?? .unspecified,
+                error: try row.optionalText("error") ?? "", reasonText: try row.optionalText("reason_text") ?? "",
+                doneAt: try row.optionalInt("done_at") ?? 0, receivedAt: try row.optionalInt("received_at") ?? 0)
+        }
+    }
+
+    mutating func close(by receipt: MatchReceipt, sequence: Int64) {
+        closedBy = receipt.source
+        closedSequence = sequence
+        status = receipt.receipt.status
+        error = receipt.receipt.error
+        reasonText = receipt.receipt.reasonText
+        doneAt = receipt.receipt.doneAt
+        receivedAt = receipt.receipt.receivedAt
+    }
+
+    static func write(_ closed: [StoredEntry], _ connection: Connection) throws {
+        _ = try connection.execute(
+            """
+            UPDATE open_dlr SET closed_by = n.closed_by, closed_sequence = n.closed_sequence, status = n.status, error = n.error,
+                reason_text = n.reason_text, done_at = n.done_at, received_at = n.received_at, closed_at = now()
+            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::smallint[], $7::text[], $8::text[], $9::bigint[],
+                        $10::bigint[])
+                AS n(connector, smscid, msgid, closed_by, closed_sequence, status, error, reason_text, done_at, received_at)
+            WHERE open_dlr.connector = n.connector AND open_dlr.smscid = n.smscid AND open_dlr.msgid = n.msgid
+            """,
+            [
+                .textArray(closed.map(\.connector)), .textArray(closed.map(\.smscid)), .intArray(closed.map(\.msgid)),
+                .textArray(closed.map(\.closedBy)), .intArray(closed.map(\.closedSequence)), .intArray(closed.map { Int64($0.status.rawValue) }),
+                .textArray(closed.map(\.error)), .textArray(closed.map(\.reasonText)), .intArray(closed.map(\.doneAt)),
+                .intArray(closed.map(\.receivedAt)),
+            ])
+    }
+
+    /// The report of the whole message, with the words of this part and the time of the last one.
+    func finalReport(at last: StoredEntry) -> MatchedReport? {
+        var report = Report()
+        report.status = status
+        report.smscid = smscid
+        report.error = error
+        report.reasonText = reasonText
+        report.submittedAt = message.times.submitted
+        report.doneAt = last.doneAt == 0 ? last.receivedAt : last.doneAt
+        report.connector = connector
+        return MatchedReport(message: message, report: report, receivedAt: last.receivedAt)
+    }
+
+    /// An intermediate report: it closes nothing.
+    func report(of receipt: Receipt) -> MatchedReport? {
+        var report = Report()
+        report.status = receipt.status
+        report.smscid = smscid
+        report.error = receipt.error
+        report.reasonText = receipt.reasonText
+        report.submittedAt = message.times.submitted
+        report.doneAt = receipt.doneAt == 0 ? receipt.receivedAt : receipt.doneAt
+        report.connector = connector
+        return MatchedReport(message: message, report: report, receivedAt: receipt.receivedAt)
+    }
+}

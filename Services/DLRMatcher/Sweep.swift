@@ -1,0 +1,67 @@
+import Bus
+import Database
+import Message
+import ServiceKit
+
+/// What the matcher does now and then rather than per batch: late pairs, entries without an answer, old rows.
+///
+/// Whatever has consequences is written to `sms.receipts` first and deleted afterwards: a crash in between repeats the receipt, and
+/// the entry's closing makes the repetition harmless.
+enum Sweep {
+    private static let batch = 1_000
+
+    static func run(_ connection: Connection) throws -> StageOutput {
+        // Receipts that were kept while another instance was just writing their submission.
+        let late = try connection.query(
+            """
+            SELECT e.source, e.record, bool_or(o.closed_by IS NULL) AS is_open
+            FROM early_receipt e JOIN open_dlr o ON o.connector = e.connector AND o.smscid = e.smscid
+            WHERE e.received < now() - interval '2 seconds'
+            GROUP BY e.source, e.record LIMIT \(batch)
+            """)
+        var output = StageOutput()
+        var done: [String?] = []
+        for row in late {
+            done.append(try row.text("source"))
+            guard try row.bool("is_open") else { continue }
+            let bytes = try row.bytes("record")
+            let receipt = try Receipt(serializedBytes: bytes)
+            output.records.append(OutgoingRecord(topic: Topics.receipts, key: receiptKey(receipt.connector, receipt.smscid), value: bytes))
+        }
+        // Providers that never report: the entry ends by a receipt of our own.
+        let expired = try connection.query(
+            """
+            SELECT connector, smscid FROM open_dlr WHERE closed_by IS NULL AND expires < now() ORDER BY expires LIMIT \(batch)
+            """)
+        let now = wallClockMilliseconds()
+        for row in expired {
+            var receipt = Receipt()
+            receipt.connector = try row.text("connector")
+            receipt.smscid = try row.text("smscid")
+            receipt.status = .expired
+            receipt.reasonText = "the provider sent no report in time"
+            receipt.doneAt = now
+            receipt.receivedAt = now
+            output.records.append(
+                OutgoingRecord(topic: Topics.receipts, key: receiptKey(receipt.connector, receipt.smscid), value: encode(receipt)))
+        }
+        // Receipts that nothing was ever submitted for are kept for people.
+        _ = try connection.execute(
+            """
+            WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - interval '1 hour'
+                AND NOT EXISTS (SELECT FROM open_dlr o WHERE o.connector = e.connector AND o.smscid = e.smscid)
+                RETURNING connector, smscid, source, record, received)
+            INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
+            SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
+            """)
+        _ = try connection.execute(
+            """
+            DELETE FROM open_dlr WHERE (connector, smscid, msgid) IN (
+                SELECT connector, smscid, msgid FROM open_dlr WHERE closed_at < now() - interval '1 hour' LIMIT 20000)
+            """)
+        if !done.isEmpty {
+            output.afterCommit = { _ = try connection.execute("DELETE FROM early_receipt WHERE source = ANY($1::text[])", [.textArray(done)]) }
+        }
+        return output
+    }
+}

@@ -1,0 +1,50 @@
+import Bus
+import Database
+import Message
+import ServiceKit
+
+/// Folds a batch by message and writes each message once.
+final class RouteLogTransform: StageTransform {
+    private let connect: () throws -> Connection
+    private var writer: LogWriter?
+
+    init(connect: @escaping () throws -> Connection) { self.connect = connect }
+
+    func process(_ batch: [Record]) throws -> StageOutput {
+        var rows: [Int64: LogRow] = [:]
+        rows.reserveCapacity(batch.count)
+        for record in batch {
+            switch record.topic {
+            case Topics.accepted:
+                let message = try decode(ShortMessage.self, record)
+                rows[message.msgid, default: LogRow(msgid: message.msgid)].add(message)
+            case Topics.submitted:
+                let submission = try decode(Submission.self, record)
+                rows[submission.message.msgid, default: LogRow(msgid: submission.message.msgid)].add(submission)
+            default:
+                let event = try decode(Event.self, record)
+                rows[event.msgid, default: LogRow(msgid: event.msgid)].add(event)
+            }
+        }
+        do {
+            // One order everywhere, so that two instances that touch the same messages do not lock each other out.
+            try usable().write(rows.values.sorted { $0.msgid < $1.msgid })
+        } catch {
+            writer = nil
+            throw error
+        }
+        return StageOutput()
+    }
+
+    func idle() throws -> StageOutput {
+        try usable().ensurePartitions()
+        return StageOutput()
+    }
+
+    private func usable() throws -> LogWriter {
+        if let writer { return writer }
+        let fresh = try LogWriter(try connect())
+        writer = fresh
+        return fresh
+    }
+}

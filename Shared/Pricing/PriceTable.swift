@@ -1,0 +1,88 @@
+import Routing
+
+/// A price as an operator enters it: what the account pays, what the provider costs, or both. Per part.
+public struct Price: Sendable, Hashable {
+    public var id: Int64
+    public var scope: PriceScope
+    public var charge: Money?
+    public var cost: Money?
+    public var currency: String
+    /// Milliseconds since 1970; `nil` = without end.
+    public var validFrom: Int64?
+    public var validUntil: Int64?
+
+    public init(
+        id: Int64, scope: PriceScope, charge: Money?, cost: Money?, currency: String, validFrom: Int64? = nil, validUntil: Int64? = nil
+    ) {
+        self.id = id
+        self.scope = scope
+        self.charge = charge
+        self.cost = cost
+        self.currency = currency
+        self.validFrom = validFrom
+        self.validUntil = validUntil
+    }
+
+    func isValid(at now: Int64) -> Bool { (validFrom ?? .min) <= now && now < (validUntil ?? .max) }
+}
+
+/// What a price row is limited to; `nil` or the empty prefix matches anything.
+public struct PriceScope: Sendable, Hashable {
+    public var prefix: String
+    public var account: String?
+    public var inConnector: String?
+    public var outConnector: String?
+
+    public init(prefix: String = "", account: String? = nil, inConnector: String? = nil, outConnector: String? = nil) {
+        self.prefix = prefix
+        self.account = account
+        self.inConnector = inConnector
+        self.outConnector = outConnector
+    }
+}
+
+/// What one part of a message costs, and the rows that say so.
+public struct Quote: Sendable, Equatable {
+    public var charge: Money
+    public var chargePriceID: Int64
+    /// Zero and no row where no cost is known.
+    public var cost: Money
+    public var costPriceID: Int64?
+    public var currency: String
+}
+
+/// The prices, ready to be asked. A value: a new one is built where prices change, and swapped in.
+///
+/// Charge and cost are sought apart: each comes from the most specific valid row that has one (docs/routing.md gives the order).
+public struct PriceTable: Sendable {
+    private var charges = SpecificityTable<Price>()
+    private var costs = SpecificityTable<Price>()
+
+    public init(_ prices: [Price]) {
+        for price in prices {
+            let scope = RowScope(
+                prefix: price.scope.prefix, account: price.scope.account, inConnector: price.scope.inConnector,
+                outConnector: price.scope.outConnector)
+            if price.charge != nil { _ = charges.insert(price, scope: scope) }
+            if price.cost != nil { _ = costs.insert(price, scope: scope) }
+        }
+    }
+
+    /// - Parameter now: milliseconds since 1970.
+    /// - Returns: `nil` where no row has a charge for it.
+    public func quote(destination: String, account: String, inConnector: String, outConnector: String, now: Int64) -> Quote? {
+        func find(_ table: SpecificityTable<Price>) -> Price? {
+            var found: Price?
+            table.search(number: destination, account: account, inConnector: inConnector, outConnector: outConnector) { rows in
+                // Of several valid rows for the same scope the newest wins.
+                found = rows.filter { $0.isValid(at: now) }.max { ($0.validFrom ?? .min, $0.id) < ($1.validFrom ?? .min, $1.id) }
+                return found != nil
+            }
+            return found
+        }
+        guard let row = find(charges), let charge = row.charge else { return nil }
+        let costRow = find(costs)
+        return Quote(
+            charge: charge, chargePriceID: row.id, cost: costRow?.cost ?? .zero, costPriceID: costRow?.id, currency: row.currency)
+    }
+}

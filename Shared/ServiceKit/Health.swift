@@ -1,0 +1,44 @@
+public import Bus
+import Synchronization
+
+/// What is well and what is not in this process, by component. The heartbeat and `/readyz` tell it to the outside.
+public final class Health: Sendable {
+    public enum State: Sendable, Equatable {
+        case starting
+        case healthy
+        case failing(String)
+    }
+
+    private let components = Mutex<[String: State]>([:])
+
+    public init() {}
+
+    public func set(_ component: String, _ state: State) { components.withLock { $0[component] = state } }
+    public func remove(_ component: String) { components.withLock { _ = $0.removeValue(forKey: component) } }
+
+    /// `healthy` only when every component is; else the first trouble, in words.
+    public var summary: (state: String, detail: String) {
+        let all = components.withLock { $0 }.sorted { $0.key < $1.key }
+        var starting: String?
+        for (name, state) in all {
+            switch state {
+            case .failing(let reason): return ("failing", "\(name): \(reason)")
+            case .starting: starting = starting ?? name
+            case .healthy: continue
+            }
+        }
+        if let starting { return ("starting", starting) }
+        return all.isEmpty ? ("starting", "") : ("healthy", "")
+    }
+
+    /// What a stage reports, as the state of `component`.
+    public func reporter(_ component: String) -> @Sendable (StageState) -> Void {
+        { [self] state in
+            switch state {
+            case .starting: set(component, .starting)
+            case .running: set(component, .healthy)
+            case .failing(let reason): set(component, .failing(reason))
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import Foundation
+public import Logging
+
+/// A logger that writes one readable line per event to standard error.
+public func makeLogger(_ label: String, level: Logger.Level = .info) -> Logger {
+    var logger = Logger(label: label, factory: { _ in LineLogHandler() })
+    logger.logLevel = level
+    return logger
+}
+
+/// `12:34:56.789 INFO  message key=value key=value`. The service's name is put before it by whoever collects the lines.
+struct LineLogHandler: LogHandler {
+    var metadata: Logger.Metadata = [:]
+    var logLevel: Logger.Level = .info
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+        var line = "\(LineLogHandler.clock()) \(LineLogHandler.name(event.level)) \(event.message)"
+        let merged = metadata.merging(event.metadata ?? [:]) { _, new in new }
+        for (key, value) in merged.sorted(by: { $0.key < $1.key }) {
+            let text = "\(value)".replacing("\n", with: " ")
+            line += text.contains(" ") || text.isEmpty ? " \(key)=\"\(text)\"" : " \(key)=\(text)"
+        }
+        line += "\n"
+        // One write per line, so that the lines of several threads do not mix.
+        FileHandle.standardError.write(Data(line.utf8))
+    }
+
+    private static func name(_ level: Logger.Level) -> String {
+        level.rawValue.uppercased().padding(toLength: 7, withPad: " ", startingAt: 0)
+    }
+
+    private static func clock() -> String {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        var parts = tm()
+        gmtime_r(&now.tv_sec, &parts)
+        func two(_ value: Int32) -> String { value < 10 ? "0\(value)" : "\(value)" }
+        let milliseconds = now.tv_nsec / 1_000_000
+        let padding = milliseconds < 10 ? "00" : milliseconds < 100 ? "0" : ""
+        return "\(two(parts.tm_hour)):\(two(parts.tm_min)):\(two(parts.tm_sec)).\(padding)\(milliseconds)"
+    }
+}

@@ -1,0 +1,45 @@
+import CPlatform
+public import Database
+import Foundation
+import Logging
+public import ServiceLifecycle
+import Store
+
+/// What every service is given when it is built.
+public struct ServiceContext: Sendable {
+    public var environment: ServiceEnvironment
+    public var health: Health
+    /// For what is not on the hot path: logins, configuration, heartbeats.
+    public var database: Database
+}
+
+/// Runs one service until it is told to stop, with all that makes it one: signals, heartbeat, health endpoint.
+///
+/// - Parameter build: makes the parts, in the order in which they depend on each other; they stop in reverse.
+/// - Throws: what kept it from starting, or the part that failed. The process then exits with 1 and its supervisor restarts it.
+public func runService(_ name: String, build: (ServiceContext) async throws -> [any Service]) async throws {
+    if ProcessInfo.processInfo.environment["SIGNALBOX_SUPERVISED"] == "1" { _ = cplatform_die_with_parent(SIGTERM) }
+    let environment = try ServiceEnvironment(service: name)
+    let health = Health()
+    let database = Database(url: environment.databaseURL, applicationName: environment.instance)
+    let context = ServiceContext(environment: environment, health: health, database: database)
+    let heartbeat = Heartbeat(environment: environment, health: health)
+    var services: [any Service] = [heartbeat]
+    if let port = environment.httpPort {
+        services.append(HealthEndpoint(port: port, health: health, logger: environment.logger))
+    }
+    services += try await build(context)
+    environment.logger.info("service starts", metadata: ["instance": "\(environment.instance)"])
+    var configuration = ServiceGroupConfiguration(
+        services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: quiet(environment.logger))
+    configuration.maximumGracefulShutdownDuration = .seconds(20)
+    try await ServiceGroup(configuration: configuration).run()
+    environment.logger.info("service stopped")
+}
+
+/// The lifecycle library narrates at info; for an operator that is debug.
+private func quiet(_ logger: Logger) -> Logger {
+    var logger = logger
+    logger.logLevel = max(logger.logLevel, .warning)
+    return logger
+}
