@@ -68,7 +68,7 @@ let package = Package(
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", logging]),
-        shared("Database", ["CLibPQ", logging]),
+        shared("Database", ["CLibPQ", "Pricing", logging]),
         shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
         shared("ServiceKit", ["Bus", "Database", "Store", "Message", "CPlatform", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
 

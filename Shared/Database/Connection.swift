@@ -1,0 +1,268 @@
+import CLibPQ
+
+/// One connection to PostgreSQL through libpq: blocking, for one thread at a time, and therefore not Sendable.
+///
+/// Services use it inside `Database.run`, which gives it a thread of its own; commands and tests may use it
+/// directly. Every statement is prepared once under its SQL text and found again, so SQL must be constant text
+/// with its data in parameters. Statements that hold several commands go to `script`.
+public final class Connection {
+    let handle: OpaquePointer
+    private var statements = StatementCache()
+    private var inTransaction = false
+
+    /// Connects.
+    /// - Parameters:
+    ///   - url: `postgresql://user:password@host:port/database`, or libpq's keyword form. It is never printed.
+    ///   - applicationName: shown in `pg_stat_activity`.
+    ///   - statementTimeoutMilliseconds: after which the server gives a statement up; 0 = never.
+    /// - Throws: `DatabaseError` of kind `.connection`, or `.usage` for a URL that cannot be read.
+    public init(url: String, applicationName: String, statementTimeoutMilliseconds: Int = 0) throws(DatabaseError) {
+        let secrets = try ConnectionURL.secrets(of: url)
+        // Keepalives and the user timeout bound how long a silently vanished server can hold us (34.1.2).
+        let options: [(String, String)] = [
+            ("dbname", url), ("application_name", applicationName), ("client_encoding", "UTF8"), ("connect_timeout", "5"),
+            ("keepalives_idle", "10"), ("keepalives_interval", "5"), ("keepalives_count", "3"), ("tcp_user_timeout", "30000"),
+        ]
+        let opened = withCStrings(options.map(\.0)) { keywords in
+            withCStrings(options.map(\.1)) { values in PQconnectdbParams(keywords, values, 1) }
+        }
+        guard let opened else { throw DatabaseError(kind: .connection, message: "out of memory") }
+        guard PQstatus(opened) == CONNECTION_OK else {
+            let message = ConnectionURL.redact(String(cString: PQerrorMessage(opened)).firstLine, secrets)
+            PQfinish(opened)
+            throw DatabaseError(kind: .connection, message: message)
+        }
+        handle = opened
+        // Left alone, libpq prints the server's notices on our standard error.
+        PQsetNoticeProcessor(opened, { _, _ in }, nil)
+        try script(
+            """
+            SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; SET standard_conforming_strings = on;
+            SET client_min_messages = warning; SET statement_timeout = \(max(0, statementTimeoutMilliseconds))
+            """)
+    }
+
+    deinit {
+        PQfinish(handle)
+    }
+
+    /// Runs one statement.
+    /// - Throws: `DatabaseError`; its `isRetriable` tells whether to begin again.
+    @discardableResult
+    public func query(_ sql: String, _ parameters: [SQLValue] = []) throws(DatabaseError) -> Rows {
+        do {
+            return try run(sql, parameters)
+        } catch  // A schema change outdated the plan, or a pooler lost it. Outside a transaction nothing is lost by a second try.
+            where (error.sqlState == "0A000" || error.sqlState == "26000") && PQtransactionStatus(handle) == PQTRANS_IDLE
+            && statements.name(of: sql) == nil
+        {
+            return try run(sql, parameters)
+        }
+    }
+
+    /// Runs one statement and returns the number of rows that it touched.
+    @discardableResult
+    public func execute(_ sql: String, _ parameters: [SQLValue] = []) throws(DatabaseError) -> Int {
+        try query(sql, parameters).affected
+    }
+
+    /// Runs any number of commands, separated by semicolons, without parameters. Nothing is returned.
+    public func script(_ sql: String) throws(DatabaseError) {
+        try PQclear(checked(PQexec(handle, sql), sql, [PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY]))
+    }
+
+    private func run(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> Rows {
+        let name = try prepare(sql)
+        let result = ParameterBuffer(parameters).withArguments { count, values, lengths, formats in
+            PQexecPrepared(handle, name, count, values, lengths, formats, 0)
+        }
+        do {
+            return Rows(taking: try checked(result, sql, [PGRES_COMMAND_OK, PGRES_TUPLES_OK]))
+        } catch {
+            if error.sqlState == "0A000" || error.sqlState == "26000" { forget(sql) }
+            throw error
+        }
+    }
+
+    private func prepare(_ sql: String) throws(DatabaseError) -> String {
+        if let name = statements.name(of: sql) { return name }
+        let (name, evicted) = statements.newName()
+        if let evicted { PQclear(PQexec(handle, "DEALLOCATE \(evicted)")) }
+        try PQclear(checked(PQprepare(handle, name, sql, 0, nil), sql, [PGRES_COMMAND_OK]))
+        statements.insert(sql, name)
+        return name
+    }
+
+    private func forget(_ sql: String) {
+        guard let name = statements.remove(sql), PQtransactionStatus(handle) == PQTRANS_IDLE else { return }
+        PQclear(PQexec(handle, "DEALLOCATE \(name)"))
+    }
+
+    func checked(
+        _ result: OpaquePointer?, _ sql: String, _ expected: [ExecStatusType]
+    ) throws(DatabaseError) -> OpaquePointer {
+        guard let result else { throw DatabaseError(connection: handle, sql: sql) }
+        guard expected.contains(PQresultStatus(result)) else {
+            let error = DatabaseError(result: result, connection: handle, sql: sql)
+            PQclear(result)
+            throw error
+        }
+        return result
+    }
+
+    // MARK: Transactions
+
+    /// Runs `body` in a transaction: committed when it returns, rolled back when it throws. Transactions do not nest.
+    public func transaction<T>(serializable: Bool = false, _ body: () throws -> T) throws -> T {
+        guard !inTransaction else { throw DatabaseError(kind: .usage, message: "a transaction inside a transaction") }
+        try script(serializable ? "BEGIN ISOLATION LEVEL SERIALIZABLE" : "BEGIN")
+        inTransaction = true
+        defer { inTransaction = false }
+        let value: T
+        do {
+            value = try body()
+        } catch {
+            // A lost connection rolls back by itself; the first error is the one to report.
+            try? script("ROLLBACK")
+            throw error
+        }
+        // In a failed transaction the server answers COMMIT with ROLLBACK and calls it a success.
+        guard PQtransactionStatus(handle) != PQTRANS_INERROR else {
+            try? script("ROLLBACK")
+            throw DatabaseError(kind: .usage, message: "a failed statement's error was swallowed inside a transaction")
+        }
+        try script("COMMIT")
+        return value
+    }
+
+    /// Ends what `body` of `Database.run` left open. Answers whether there was something.
+    func rollbackIfOpen() -> Bool {
+        switch PQtransactionStatus(handle) {
+        case PQTRANS_INTRANS, PQTRANS_INERROR:
+            try? script("ROLLBACK")
+            return true
+        default: return false
+        }
+    }
+
+    // MARK: Pipeline
+
+    /// Sends all statements at once and then reads all answers: one round trip for the lot (34.5).
+    ///
+    /// They form one transaction of their own, unless one is open already: when one fails the rest is not run,
+    /// all are undone and the first error is thrown.
+    public func pipeline(_ batch: [(sql: String, parameters: [SQLValue])]) throws(DatabaseError) -> [Rows] {
+        guard !batch.isEmpty else { return [] }
+        var fresh: [String: String] = [:]
+        var steps: [PipelineStep] = []
+        // Room is made before the pipeline begins, since an eviction is a statement of its own.
+        let unknown = Set(batch.lazy.map(\.sql)).filter { statements.name(of: $0) == nil }
+        guard unknown.count < StatementCache.capacity else {
+            throw DatabaseError(kind: .usage, message: "too many different statements in one pipeline")
+        }
+        for sql in unknown {
+            let (name, evicted) = statements.newName(reserving: fresh.count)
+            if let evicted { PQclear(PQexec(handle, "DEALLOCATE \(evicted)")) }
+            fresh[sql] = name
+        }
+        guard PQenterPipelineMode(handle) == 1 else { throw DatabaseError(connection: handle) }
+        defer { PQexitPipelineMode(handle) }
+
+        var prepared: Set<String> = []
+        for (sql, parameters) in batch {
+            // An eviction above may have hit a statement of this very batch.
+            var name = statements.name(of: sql) ?? fresh[sql]
+            if name == nil {
+                name = statements.newName(reserving: fresh.count).name
+                fresh[sql] = name
+            }
+            guard let name else { continue }
+            if fresh[sql] != nil, prepared.insert(sql).inserted {
+                guard PQsendPrepare(handle, name, sql, 0, nil) == 1 else { throw DatabaseError(connection: handle, sql: sql) }
+                steps.append(.prepare(sql: sql, name: name))
+            }
+            let sent = ParameterBuffer(parameters).withArguments { count, values, lengths, formats in
+                PQsendQueryPrepared(handle, name, count, values, lengths, formats, 0)
+            }
+            guard sent == 1 else { throw DatabaseError(connection: handle, sql: sql) }
+            steps.append(.query(sql: sql))
+        }
+        guard PQpipelineSync(handle) == 1 else { throw DatabaseError(connection: handle) }
+        return try readPipeline(steps)
+    }
+
+    private enum PipelineStep {
+        case prepare(sql: String, name: String)
+        case query(sql: String)
+
+        var sql: String {
+            switch self {
+            case .prepare(let sql, _), .query(let sql): sql
+            }
+        }
+    }
+
+    private func readPipeline(_ steps: [PipelineStep]) throws(DatabaseError) -> [Rows] {
+        var answers: [Rows] = []
+        var failure: DatabaseError?
+        for step in steps {
+            guard let result = PQgetResult(handle) else { throw failure ?? DatabaseError(connection: handle, sql: step.sql) }
+            switch PQresultStatus(result) {
+            case PGRES_COMMAND_OK, PGRES_TUPLES_OK:
+                switch step {
+                case .prepare(let sql, let name):
+                    statements.insert(sql, name)
+                    PQclear(result)
+                case .query: answers.append(Rows(taking: result))
+                }
+            case PGRES_PIPELINE_ABORTED: PQclear(result)
+            default:
+                if failure == nil { failure = DatabaseError(result: result, connection: handle, sql: step.sql) }
+                PQclear(result)
+                if PQstatus(handle) == CONNECTION_BAD, let failure { throw failure }
+            }
+            // Each command's results end with a NULL (34.5.1.2).
+            while let extra = PQgetResult(handle) {
+                PQclear(extra)
+                if PQstatus(handle) == CONNECTION_BAD { break }
+            }
+        }
+        if let sync = PQgetResult(handle) { PQclear(sync) }
+        if let failure {
+            if failure.sqlState == "0A000" || failure.sqlState == "26000" { statements.removeAll() }
+            throw failure
+        }
+        return answers
+    }
+
+    // MARK: COPY
+
+    /// Runs a `COPY ... FROM STDIN` (text format) whose rows `rows` writes. When it throws, nothing is copied.
+    /// - Returns: the number of rows copied.
+    @discardableResult
+    public func copyIn(_ sql: String, rows: (inout CopyWriter) throws -> Void) throws -> Int {
+        try PQclear(checked(PQexec(handle, sql), sql, [PGRES_COPY_IN]))
+        var writer = CopyWriter(handle: handle, sql: sql)
+        do {
+            try rows(&writer)
+            try writer.flush()
+        } catch {
+            _ = PQputCopyEnd(handle, "given up by the client")
+            drain()
+            throw error
+        }
+        guard PQputCopyEnd(handle, nil) == 1 else { throw DatabaseError(connection: handle, sql: sql) }
+        let answer = PQgetResult(handle)
+        defer { drain() }
+        return Rows(taking: try checked(answer, sql, [PGRES_COMMAND_OK])).affected
+    }
+
+    /// Reads the rest of the answers; stops at one that says "still copying", which would come for ever.
+    private func drain() {
+        while let result = PQgetResult(handle) {
+            let copying = PQresultStatus(result) == PGRES_COPY_IN
+            PQclear(result)
+            if copying { return }
+        }
+    }
+}
