@@ -93,5 +93,11 @@ let package = Package(
                 "SMPP", "Charset", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
+
+        tests("Bus", ["Bus"]),
+        tests("Routing", ["Routing"]),
+        tests("PriceTable", ["Pricing"]),
+        tests("RouteLog", ["RouteLog", "Message"]),
+        tests("ServiceKit", ["ServiceKit"]),
     ]
 )
