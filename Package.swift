@@ -64,7 +64,7 @@ let package = Package(
         shared("SMPP", [nioCore, "Charset"]),
         shared("Routing"),
         shared("Pricing"),
-        shared("Configuration"),
+        shared("Configuration", ["Pricing"]),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", logging]),
@@ -90,5 +90,11 @@ let package = Package(
                 "SMPP", "Charset", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
+
+        // Tests, and what several of them share.
+        .target(name: "TestSupport", dependencies: ["Database"], path: "Tests/Support", swiftSettings: strict),
+        tests("Database", ["Database", "Pricing", "TestSupport"]),
+        tests("Configuration", ["Configuration", "Pricing"]),
+        tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
     ]
 )
