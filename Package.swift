@@ -65,7 +65,7 @@ let package = Package(
         shared("SMPP", [nioCore, "Charset"]),
         shared("Routing"),
         shared("Pricing", ["Routing"]),
-        shared("Configuration"),
+        shared("Configuration", ["Pricing"]),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", logging]),
@@ -99,5 +99,10 @@ let package = Package(
         tests("PriceTable", ["Pricing"]),
         tests("RouteLog", ["RouteLog", "Message"]),
         tests("ServiceKit", ["ServiceKit"]),
+        // Tests, and what several of them share.
+        .target(name: "TestSupport", dependencies: ["Database"], path: "Tests/Support", swiftSettings: strict),
+        tests("Database", ["Database", "Pricing", "TestSupport"]),
+        tests("Configuration", ["Configuration", "Pricing"]),
+        tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
     ]
 )
