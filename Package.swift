@@ -104,6 +104,7 @@ let package = Package(
         .target(name: "TestSupport", dependencies: ["Database"], path: "Tests/Support", swiftSettings: strict),
         tests("Database", ["Database", "Pricing", "TestSupport"]),
         tests("Configuration", ["Configuration", "Pricing"]),
+        tests("Commands", ["Signalbox", "TestSupport", "Database"]),
         tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
     ]
 )

@@ -4,5 +4,15 @@ import ArgumentParser
 @main
 struct Signalbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.")
+        commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.",
+        subcommands: [
+            MigrateCommand.self,
+            ConfigCommand.self,
+            AccountCommand.self,
+            AccessCommand.self,
+            RouteCommand.self,
+            PriceCommand.self,
+            ConnectorCommand.self,
+            MessageCommand.self,
+        ])
 }
