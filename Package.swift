@@ -21,6 +21,7 @@ let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swif
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A library of Shared/ that does no I/O, or one of the few that do (their dependencies tell which).
@@ -64,22 +65,22 @@ let package = Package(
         shared("SMPP", [nioCore, "Charset"]),
         shared("Routing"),
         shared("Pricing", ["Routing"]),
-        shared("Configuration"),
+        shared("Configuration", ["Pricing"]),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", logging]),
         shared("Database", ["CLibPQ", "Pricing", logging]),
         shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
-        shared("ServiceKit", ["Bus", "Database", "Store", "Message", "CPlatform", nioCore, nioPosix, nioHTTP1, logging, lifecycle]),
+        shared("ServiceKit", ["Bus", "Database", "Store", "Message", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals]),
 
         service(
             "IngressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
         service(
             "EgressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
-        service("Router", ["ServiceKit", "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
-        service("Billing", ["ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", logging, lifecycle]),
-        service("DLRMatcher", ["ServiceKit", "Bus", "Database", "Store", "Message", logging, lifecycle]),
-        service("RouteLog", ["ServiceKit", "Bus", "Database", "Store", "Message", logging, lifecycle]),
+        service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
+        service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", logging, lifecycle]),
+        service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
+        service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
         service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
         service("Supervisor", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "CPlatform", logging]),
@@ -92,5 +93,16 @@ let package = Package(
                 "SMPP", "Charset", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
+
+        tests("Bus", ["Bus"]),
+        tests("Routing", ["Routing"]),
+        tests("PriceTable", ["Pricing"]),
+        tests("RouteLog", ["RouteLog", "Message"]),
+        tests("ServiceKit", ["ServiceKit"]),
+        // Tests, and what several of them share.
+        .target(name: "TestSupport", dependencies: ["Database"], path: "Tests/Support", swiftSettings: strict),
+        tests("Database", ["Database", "Pricing", "TestSupport"]),
+        tests("Configuration", ["Configuration", "Pricing"]),
+        tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
     ]
 )

@@ -4,14 +4,12 @@ import Message
 import Pricing
 public import ServiceKit
 public import ServiceLifecycle
-import Store
 
 /// Prices what was routed, books it, and queues it for its connector; takes back what a provider refused.
 public enum BillingService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
         let prices = try await Snapshot("prices", context) { connection in try loadPriceTable(connection) }
-        let slot = try await context.database.run { try NodeSlot.next($0) }
-        let ids = SharedMessageIDs(MessageIDs(slot: slot))
+        let ids = SharedMessageIDs(try await context.messageIDs())
         let url = context.environment.databaseURL
         let instance = context.environment.instance
         let stage = StageService(
@@ -37,7 +35,8 @@ func loadPriceTable(_ connection: Connection) throws -> PriceTable {
             Price(
                 id: try row.int("priceid"),
                 scope: PriceScope(
-                    prefix: try row.text("prefix"), account: try row.optionalText("account"), inConnector: try row.optionalText("in_connector"),
+                    prefix: try row.text("prefix"), account: try row.optionalText("account"),
+                    inConnector: try row.optionalText("in_connector"),
                     outConnector: try row.optionalText("out_connector")),
                 charge: try row.optionalMoney("charge"), cost: try row.optionalMoney("charge_cost"), currency: try row.text("currency"),
                 validFrom: try row.optionalInt("valid_from_ms"), validUntil: try row.optionalInt("valid_until_ms"))

@@ -39,7 +39,7 @@ final class BillingTransform: StageTransform {
         let now = wallClockMilliseconds()
         let prices = prices()
         do {
-            return try connection.transaction { connection in
+            return try connection.transaction {
                 var books = try Books.open(connection, messages: messages, refused: refused)
                 var output = StageOutput()
                 for message in messages { output.records += book(message, &books, prices, now) }

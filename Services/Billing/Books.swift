@@ -30,7 +30,8 @@ struct Books {
             let isPostpaid = try row.optionalInt("allowpostpaid") == 1
             let limit = try row.optionalMoney("charge_balance_postpaid_limit")
             let charges = try row.optionalMoney("charge_balance")
-            let credits = Money(micros: (try row.optionalInt("creditssend") ?? 0) &* 1_000_000 &+ (try row.optionalInt("creditssenddec") ?? 0))
+            let credits = Money(
+                micros: (try row.optionalInt("creditssend") ?? 0) &* 1_000_000 &+ (try row.optionalInt("creditssenddec") ?? 0))
             accounts[username] = BilledAccount(
                 userID: try row.int("userid"), username: username, mechanism: charges == nil ? .credits : .charges,
                 balance: charges ?? credits, floor: isPostpaid ? limit : .zero)
@@ -80,7 +81,8 @@ struct Books {
             [
                 .intArray(added.map(\.msgid)), .intArray(added.map { Int64($0.kind.rawValue) }), .intArray(added.map(\.userID)),
                 .textArray(added.map(\.username)), .moneyArray(added.map(\.amount)), .moneyArray(added.map(\.balanceAfter)),
-                .intArray(added.map { Int64($0.mechanism.rawValue) }), .moneyArray(added.map(\.cost)), .intArray(added.map(\.chargePriceID)),
+                .intArray(added.map { Int64($0.mechanism.rawValue) }), .moneyArray(added.map(\.cost)),
+                .intArray(added.map(\.chargePriceID)),
                 .intArray(added.map(\.costPriceID)), .textArray(added.map(\.currency)),
             ])
         let changed = accounts.values.filter { before[$0.username]?.balance != $0.balance }

@@ -2,13 +2,11 @@ import Bus
 import Database
 public import ServiceKit
 public import ServiceLifecycle
-import Store
 
 /// Joins what was submitted with what the providers report, and tells the client.
 public enum DLRMatcherService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
-        let slot = try await context.database.run { try NodeSlot.next($0) }
-        let ids = SharedMessageIDs(MessageIDs(slot: slot))
+        let ids = SharedMessageIDs(try await context.messageIDs())
         let url = context.environment.databaseURL
         let instance = context.environment.instance
         let stage = StageService(

@@ -85,7 +85,7 @@ final class MatcherTransform: StageTransform {
     private func inTransaction<Result>(_ body: (Connection) throws -> Result) throws -> Result {
         let connection = try usable()
         do {
-            return try connection.transaction(body)
+            return try connection.transaction { try body(connection) }
         } catch {
             self.connection = nil
             throw error

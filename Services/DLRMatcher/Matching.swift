@@ -1,5 +1,7 @@
 import Database
 import Message
+import ServiceKit
+import SwiftProtobuf
 
 /// One batch against the open entries. All statements are per batch, none per message.
 enum Matching {
@@ -112,7 +114,8 @@ enum Matching {
             ON CONFLICT DO NOTHING
             """,
             [
-                .textArray(receipts.map(\.receipt.connector)), .textArray(receipts.map(\.receipt.smscid)), .textArray(receipts.map(\.source)),
+                .textArray(receipts.map(\.receipt.connector)), .textArray(receipts.map(\.receipt.smscid)),
+                .textArray(receipts.map(\.source)),
                 .bytesArray(receipts.map(\.bytes)),
             ])
     }

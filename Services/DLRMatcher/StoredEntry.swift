@@ -1,5 +1,7 @@
 import Database
 import Message
+import ServiceKit
+import SwiftProtobuf
 
 /// A row of `open_dlr`, locked for the time of the batch.
 struct StoredEntry {
@@ -63,7 +65,8 @@ struct StoredEntry {
             """,
             [
                 .textArray(closed.map(\.connector)), .textArray(closed.map(\.smscid)), .intArray(closed.map(\.msgid)),
-                .textArray(closed.map(\.closedBy)), .intArray(closed.map(\.closedSequence)), .intArray(closed.map { Int64($0.status.rawValue) }),
+                .textArray(closed.map(\.closedBy)), .intArray(closed.map(\.closedSequence)),
+                .intArray(closed.map { Int64($0.status.rawValue) }),
                 .textArray(closed.map(\.error)), .textArray(closed.map(\.reasonText)), .intArray(closed.map(\.doneAt)),
                 .intArray(closed.map(\.receivedAt)),
             ])

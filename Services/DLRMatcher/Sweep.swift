@@ -2,6 +2,7 @@ import Bus
 import Database
 import Message
 import ServiceKit
+import SwiftProtobuf
 
 /// What the matcher does now and then rather than per batch: late pairs, entries without an answer, old rows.
 ///
@@ -60,7 +61,9 @@ enum Sweep {
                 SELECT connector, smscid, msgid FROM open_dlr WHERE closed_at < now() - interval '1 hour' LIMIT 20000)
             """)
         if !done.isEmpty {
-            output.afterCommit = { _ = try connection.execute("DELETE FROM early_receipt WHERE source = ANY($1::text[])", [.textArray(done)]) }
+            output.afterCommit = {
+                _ = try connection.execute("DELETE FROM early_receipt WHERE source = ANY($1::text[])", [.textArray(done)])
+            }
         }
         return output
     }

@@ -35,8 +35,8 @@ final class LogWriter {
     func write(_ rows: [LogRow]) throws {
         guard !rows.isEmpty else { return }
         try ensurePartitions()
-        try connection.transaction { connection in
-            try connection.copyIn("COPY log_batch FROM STDIN") { writer in
+        try connection.transaction {
+            _ = try connection.copyIn("COPY log_batch FROM STDIN") { writer in
                 for row in rows { try LogWriter.copy(row, &writer) }
             }
             _ = try connection.execute(LogWriter.merge)

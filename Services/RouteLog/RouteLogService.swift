@@ -3,7 +3,6 @@ import Database
 import Message
 public import ServiceKit
 public import ServiceLifecycle
-import Store
 
 /// Folds everything that is known of each message into the log tables.
 public enum RouteLogService {

@@ -1,17 +1,15 @@
-public import Bus
+import Bus
 import Database
 import Message
 import Routing
 public import ServiceKit
 public import ServiceLifecycle
-import Store
 
 /// Reads what was accepted, finds each message's connector, and passes it to billing; or ends it, with the reason.
 public enum RouterService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
         let table = try await Snapshot("routes", context) { connection in try loadRoutingTable(connection) }
-        let slot = try await context.database.run { try NodeSlot.next($0) }
-        let ids = SharedMessageIDs(MessageIDs(slot: slot))
+        let ids = SharedMessageIDs(try await context.messageIDs())
         let stage = StageService(
             context.environment, health: context.health, name: "router", topics: [Topics.accepted],
             makeTransform: { RouterTransform(table: { table.value }, ids: ids) })

@@ -68,9 +68,13 @@ struct OffsetTracker: Equatable {
 
     /// What to commit.
     var position: (offset: Int64, note: String) {
-        guard head < entries.count else { return (next, "") }
-        let base = entries[head].offset
-        var bits = [UInt8](repeating: 0, count: Int((next - base) / 8 + 1))
+        var base = head < entries.count ? entries[head].offset : next
+        if head == entries.count {
+            // Nothing is open: what a predecessor had done from here on is done.
+            while doneBefore.contains(base) { base += 1 }
+            if doneBefore.isEmpty || base > next, !doneBefore.contains(where: { $0 > base }) { return (base, "") }
+        }
+        var bits = [UInt8](repeating: 0, count: Int(max(0, next - base) / 8 + 1))
         var last = -1
         func mark(_ offset: Int64) {
             let bit = Int(offset - base - 1)
@@ -80,7 +84,7 @@ struct OffsetTracker: Equatable {
         }
         for entry in entries[head...] where entry.done { mark(entry.offset) }
         // A predecessor's notes beyond what we have read so far are still true.
-        for offset in doneBefore where offset - base < OffsetTracker.maxSpan {
+        for offset in doneBefore where offset > base && offset - base < OffsetTracker.maxSpan {
             while Int(offset - base - 1) / 8 >= bits.count { bits.append(0) }
             mark(offset)
         }

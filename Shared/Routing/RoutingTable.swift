@@ -76,7 +76,7 @@ public struct RoutingTable: Sendable {
     private func pick(_ routes: [Route], msgid: Int64) -> Route {
         guard routes.count > 1 else { return routes[0] }
         // Ids made in one millisecond differ only in low bits; a multiplication spreads them (Fibonacci hashing).
-        let spread = UInt64(bitPattern: msgid) &* 0x9E37_79B9_7F4A_7C15 >> 33
+        let spread = (UInt64(bitPattern: msgid) &* 0x9E37_79B9_7F4A_7C15) >> 33
         var rest = Int(spread % UInt64(routes.reduce(0) { $0 + $1.weight }))
         for route in routes {
             rest -= route.weight

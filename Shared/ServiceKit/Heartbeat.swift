@@ -19,7 +19,7 @@ struct Heartbeat: Service {
     func run() async throws {
         // A connection of its own: a slow login must not make the instance look dead.
         let database = Database(url: environment.databaseURL, applicationName: "\(environment.instance)/heartbeat")
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 let (state, detail) = health.summary
                 try? await beat(database, state: state, detail: detail)

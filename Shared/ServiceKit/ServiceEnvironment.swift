@@ -1,5 +1,5 @@
 public import Bus
-import Foundation
+public import Foundation
 public import Logging
 
 /// Where a service finds everything else, read from its environment.
@@ -36,14 +36,24 @@ public struct ServiceEnvironment: Sendable {
         let kafka = required("SIGNALBOX_KAFKA")
         httpPort = nil
         if let text = variables["SIGNALBOX_HTTP_PORT"], !text.isEmpty {
-            if let port = Int(text), (0...65_535).contains(port) { httpPort = port } else { faults.append("SIGNALBOX_HTTP_PORT is no port: \(text)") }
+            if let port = Int(text), (0...65_535).contains(port) {
+                httpPort = port
+            } else {
+                faults.append("SIGNALBOX_HTTP_PORT is no port: \(text)")
+            }
         }
         var level = Logger.Level.info
         if let text = variables["SIGNALBOX_LOG_LEVEL"], !text.isEmpty {
-            if let parsed = Logger.Level(rawValue: text.lowercased()) { level = parsed } else { faults.append("SIGNALBOX_LOG_LEVEL is unknown: \(text)") }
+            if let parsed = Logger.Level(rawValue: text.lowercased()) {
+                level = parsed
+            } else {
+                faults.append("SIGNALBOX_LOG_LEVEL is unknown: \(text)")
+            }
         }
         var properties: [String: String] = [:]
-        do { properties = try BusConfiguration.parseProperties(variables["SIGNALBOX_KAFKA_PROPERTIES"] ?? "") } catch { faults.append("\(error)") }
+        do { properties = try BusConfiguration.parseProperties(variables["SIGNALBOX_KAFKA_PROPERTIES"] ?? "") } catch {
+            faults.append("\(error)")
+        }
         guard faults.isEmpty else { throw ServiceError(faults.joined(separator: "; ")) }
         logger = makeLogger(service, level: level)
         bus = BusConfiguration(bootstrap: kafka, clientID: instance, properties: properties, logger: logger)

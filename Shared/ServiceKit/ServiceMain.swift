@@ -3,7 +3,7 @@ public import Database
 import Foundation
 import Logging
 public import ServiceLifecycle
-import Store
+import UnixSignals
 
 /// What every service is given when it is built.
 public struct ServiceContext: Sendable {
@@ -11,6 +11,12 @@ public struct ServiceContext: Sendable {
     public var health: Health
     /// For what is not on the hot path: logins, configuration, heartbeats.
     public var database: Database
+
+    /// A generator of message ids with a slot that no other has: one for each place that makes ids.
+    public func messageIDs() async throws -> MessageIDs {
+        let slot = try await database.run { try $0.query("SELECT nextval('node_slot')")[0].int(0) }
+        return MessageIDs(slot: slot)
+    }
 }
 
 /// Runs one service until it is told to stop, with all that makes it one: signals, heartbeat, health endpoint.

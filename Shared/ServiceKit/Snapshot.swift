@@ -1,5 +1,5 @@
 public import Database
-public import Logging
+import Logging
 public import ServiceLifecycle
 import Synchronization
 
@@ -33,8 +33,8 @@ public final class Snapshot<Value: Sendable>: Service {
     public var value: Value { current.withLock { $0 } }
 
     public func run() async throws {
-        var seen: Int64 = -1
-        try await cancelWhenGracefulShutdown { [self] in
+        await cancelWhenGracefulShutdown { [self] in
+            var seen: Int64 = -1
             while !Task.isCancelled {
                 try? await Task.sleep(for: interval)
                 do {
@@ -57,5 +57,5 @@ public final class Snapshot<Value: Sendable>: Service {
 
 /// Rises with every change of connectors, routes, prices and general options (kept by triggers).
 func configurationVersion(_ connection: Connection) throws -> Int64 {
-    try connection.query("SELECT last_value FROM configuration_version").first?.int(0) ?? 0
+    try connection.query("SELECT version FROM configuration_version").first?.int(0) ?? 0
 }

@@ -57,7 +57,8 @@ public struct StageService: Service {
         runner = StageRunner(
             environment.bus, settings: settings,
             environment: StageEnvironment(
-                isTransient: isTransient, deadLetter: makeDeadLetter(service: environment.service), onState: health.reporter("stage \(name)")),
+                isTransient: isTransient, deadLetter: makeDeadLetter(service: environment.service),
+                onState: health.reporter("stage \(name)")),
             makeTransform: makeTransform)
     }
 
