@@ -94,7 +94,7 @@ let package = Package(
             ],
             path: "Services/Signalbox", swiftSettings: strict),
 
-        tests("Bus", ["Bus"]),
+        tests("Bus", ["Bus", logging]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing"]),
         tests("RouteLog", ["RouteLog", "Message"]),

@@ -1,0 +1,139 @@
+import Foundation
+import Logging
+import Synchronization
+import Testing
+
+@testable import Bus
+
+/// Runs against the broker that `SIGNALBOX_KAFKA` names; each test has topics and groups of its own.
+@Suite(.enabled(if: testBroker != nil, "SIGNALBOX_KAFKA names no broker"), .serialized) struct `Stages against a broker` {
+    static func configuration(_ name: String) -> BusConfiguration {
+        BusConfiguration(bootstrap: testBroker ?? "", clientID: name, logger: Logger(label: name))
+    }
+
+    final class Upper: StageTransform {
+        let topic: String
+        init(topic: String) { self.topic = topic }
+        func process(_ batch: [Record]) throws -> StageOutput {
+            for record in batch where record.value.first == UInt8(ascii: "!") { throw Poison() }
+            return StageOutput(
+                records: batch.map { OutgoingRecord(topic: topic, key: $0.key, value: Array(String(decoding: $0.value, as: UTF8.self).uppercased().utf8)) })
+        }
+    }
+    struct Poison: Error {}
+
+    static func environment(dead: String) -> StageEnvironment {
+        StageEnvironment(
+            isTransient: { _ in false }, deadLetter: { record, _ in OutgoingRecord(topic: dead, key: record.key, value: record.value) },
+            onState: { _ in })
+    }
+
+    @Test func `a stage transforms every record once, and a poisoned one goes to the dead letters`() async throws {
+        let run = UUID().uuidString.prefix(8)
+        let (input, output, dead) = ("t-\(run)-in", "t-\(run)-out", "t-\(run)-dead")
+        let configuration = Self.configuration("stage-test")
+        try? Admin(configuration).create([input, output, dead].map { TopicSpecification(name: $0, partitions: 3) }, timeoutMilliseconds: 2_000)
+        let settled = Mutex(0)
+        let producer = try Producer(configuration) { deliveries in
+            settled.withLock { $0 += deliveries.count { $0.error == nil } }
+        }
+        let count = 2_000
+        for number in 0..<count {
+            try producer.send(OutgoingRecord(topic: input, key: "k\(number % 17)", value: Array("a\(number)".utf8)), token: UInt(number))
+        }
+        try producer.send(OutgoingRecord(topic: input, key: "k", value: Array("!".utf8)), token: UInt(count))
+        producer.close()
+        #expect(settled.withLock { $0 } == count + 1)
+
+        let settings = StageSettings(
+            consumer: ConsumerSettings(group: "g-\(run)", topics: [input], instance: "one"), transactionalID: "tx-\(run)")
+        let runner = StageRunner(configuration, settings: settings, environment: Self.environment(dead: dead)) { Upper(topic: output) }
+        startThread("stage") { runner.run() }
+        defer { runner.stop() }
+
+        let consumer = try Consumer(configuration, settings: ConsumerSettings(group: "r-\(run)", topics: [output, dead]))
+        defer { consumer.close() }
+        var seen: [String: Int] = [:]
+        let deadline = ContinuousClock.now + .seconds(60)
+        while seen.count < count + 1, ContinuousClock.now < deadline {
+            for record in try consumer.poll(max: 500, timeoutMilliseconds: 200) {
+                seen[String(decoding: record.value, as: UTF8.self), default: 0] += 1
+            }
+        }
+        #expect(seen.count == count + 1)
+        #expect(seen.values.allSatisfy { $0 == 1 })
+        #expect(seen["!"] == 1)
+        #expect(seen["A1999"] == 1)
+    }
+
+    @Test func `a windowed stage hands out again only what was not completed`() async throws {
+        let run = UUID().uuidString.prefix(8)
+        let (input, output) = ("w-\(run)-in", "w-\(run)-out")
+        let configuration = Self.configuration("window-test")
+        try? Admin(configuration).create([input, output].map { TopicSpecification(name: $0, partitions: 2) }, timeoutMilliseconds: 2_000)
+        let producer = try Producer(configuration) { _ in }
+        let count = 500
+        for number in 0..<count {
+            try producer.send(OutgoingRecord(topic: input, key: "k\(number)", value: Array("\(number)".utf8)), token: 0)
+        }
+        producer.close()
+
+        let handed = Mutex<[String: Int]>([:])
+        let completed = Mutex<Set<String>>([])
+        func drive(completing: @escaping @Sendable (Int) -> Bool, until: @escaping @Sendable () -> Bool) async {
+            let settings = WindowedStage.Settings(
+                consumer: ConsumerSettings(group: "wg-\(run)", topics: [input], instance: "one"), transactionalID: "wtx-\(run)")
+            let box = Mutex<WindowedStage?>(nil)
+            let stage = WindowedStage(configuration, settings: settings, onState: { _ in }, onLost: {}) { claimed in
+                var completions: [Completion] = []
+                for item in claimed {
+                    let text = String(decoding: item.record.value, as: UTF8.self)
+                    handed.withLock { $0[text, default: 0] += 1 }
+                    guard completing(Int(text) ?? 0) else { continue }
+                    _ = completed.withLock { $0.insert(text) }
+                    completions.append(
+                        Completion(claim: item.claim, outputs: [OutgoingRecord(topic: output, key: item.record.key, value: item.record.value)]))
+                }
+                let finished = completions
+                box.withLock { $0 }?.complete(finished)
+            }
+            box.withLock { $0 = stage }
+            await withCheckedContinuation { continuation in
+                startThread("window") {
+                    stage.run()
+                    continuation.resume()
+                }
+                startThread("watch") {
+                    let deadline = ContinuousClock.now + .seconds(60)
+                    while !until(), ContinuousClock.now < deadline { usleep(20_000) }
+                    stage.stop()
+                }
+            }
+        }
+        // The first run leaves every third record open; the second finishes.
+        await drive(completing: { $0 % 3 != 0 }, until: { handed.withLock { $0.count } == count })
+        let again = handed.withLock { handed in
+            handed.removeAll()
+            return completed.withLock { $0 }
+        }
+        await drive(completing: { _ in true }, until: { completed.withLock { $0.count } == count })
+        let second = handed.withLock { $0 }
+        #expect(again.count == count - (count + 2) / 3)
+        #expect(second.count == (count + 2) / 3)
+        #expect(Set(second.keys).isDisjoint(with: again))
+
+        let consumer = try Consumer(configuration, settings: ConsumerSettings(group: "wr-\(run)", topics: [output]))
+        defer { consumer.close() }
+        var seen: [String: Int] = [:]
+        let deadline = ContinuousClock.now + .seconds(30)
+        while seen.count < count, ContinuousClock.now < deadline {
+            for record in try consumer.poll(max: 500, timeoutMilliseconds: 200) {
+                seen[String(decoding: record.value, as: UTF8.self), default: 0] += 1
+            }
+        }
+        #expect(seen.count == count)
+        #expect(seen.values.allSatisfy { $0 == 1 })
+    }
+}
+
+let testBroker = ProcessInfo.processInfo.environment["SIGNALBOX_KAFKA"].flatMap { $0.isEmpty ? nil : $0 }
