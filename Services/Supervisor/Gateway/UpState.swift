@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// What `up` tells other tools in DIR/up.json while everything is up. The file's mode is 0600: the URL holds a password.
 public struct UpState: Codable, Sendable {

@@ -58,7 +58,8 @@ struct PostgresServer: Sendable {
             tool(
                 "initdb",
                 [
-                    "-D", fresh, "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=peer", "--auth-host=scram-sha-256",
+                    "-D", fresh, "--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8", "--auth-local=peer",
+                    "--auth-host=scram-sha-256",
                 ]))
         guard initdb == .exited(0) else { throw UpError("initdb \(initdb); see \(directory.logs)/initdb.log") }
         // The password is generated (letters and digits), so that it needs no quoting. Single-user mode reads one command a line.
@@ -142,6 +143,7 @@ struct PostgresServer: Sendable {
         var child = tool(
             "postgres", ["-D", directory.postgresql] + settings.flatMap { ["-c", "\($0.0)=\($0.1)"] }, isSupervised: true)
         child.name = "postgresql"
+        child.isShown = true
         child.stopSignal = SIGINT
         child.graceMilliseconds = 30_000
         child.gate = { waited in leftovers.clear(waited: waited) }
@@ -173,6 +175,7 @@ struct PostgresServer: Sendable {
         ChildSpecification(
             name: name, executable: { "setpriv" }, shownAs: "setpriv", arguments: identity.commandLine(program, arguments),
             // Nothing of our own environment: PGDATA and its like would lead elsewhere. C.UTF-8 is always there.
-            environment: ["PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"], isSupervised: false)
+            environment: ["PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"], isSupervised: false,
+            isShown: false)
     }
 }

@@ -14,6 +14,8 @@ struct ChildSpecification: Sendable {
     var input: [UInt8]?
     /// Started again whenever it ends. Otherwise it runs once, and `ProcessKeeper.run` waits for its end.
     var isSupervised = true
+    /// Whether the operator sees its lines; they are in its log file anyway.
+    var isShown = true
     var stopSignal: Int32 = SIGTERM
     /// How long it may take to stop before it is killed.
     var graceMilliseconds: Int64 = 10_000

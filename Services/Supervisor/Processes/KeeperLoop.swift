@@ -183,7 +183,7 @@ struct KeeperLoop: ~Copyable {
     }
 
     private func show(_ line: [UInt8], of child: Child) {
-        console.line(child.specification.name, line)
+        if child.specification.isShown { console.line(child.specification.name, line) }
         child.log.append(line + [0x0a])
     }
 

@@ -25,7 +25,8 @@ final class ProcessKeeper: Sendable {
         let signalEnd = cplatform_signal_pipe(signals, Int32(signals.count))
         guard signalEnd >= 0 else { throw UpError("signals cannot be caught: \(String(cString: strerror(-signalEnd)))") }
         var ends: [Int32] = [-1, -1]
-        guard pipe2(&ends, O_CLOEXEC | O_NONBLOCK) == 0 else { throw UpError("no pipe: \(String(cString: strerror(errno)))") }
+        let code = cplatform_pipe(&ends, 1)
+        guard code == 0 else { throw UpError("no pipe: \(String(cString: strerror(code)))") }
         commands = Mutex([])
         wakeEnd = ends[1]
         let readEnd = ends[0]
@@ -33,10 +34,12 @@ final class ProcessKeeper: Sendable {
             var loop = KeeperLoop(
                 console: console, logDirectory: logDirectory, processFile: processFile, signals: signalEnd, wake: readEnd,
                 onSignal: onSignal)
-            loop.run { self.commands.withLock { waiting in
-                defer { waiting.removeAll() }
-                return waiting
-            } }
+            loop.run {
+                self.commands.withLock { waiting in
+                    defer { waiting.removeAll() }
+                    return waiting
+                }
+            }
         }
         thread.name = "processes"
         thread.start()
