@@ -1,0 +1,113 @@
+/// What is known of one keyword of `server.cfg`.
+struct Keyword: Sendable {
+    enum Scope: Sendable, Hashable {
+        case general
+        case section(SectionKind)
+
+        init(_ kind: SectionKind?) {
+            self = kind.map { .section($0) } ?? .general
+        }
+    }
+
+    enum Standing: Sendable {
+        /// It does what it says.
+        case works
+        /// Accepted because nothing depends on it here; the text says why.
+        case needless(String)
+        /// EMG has it and this version does not: a warning, since an operator may count on it.
+        case notYet
+    }
+
+    enum Repeating: Sendable {
+        case once, often
+    }
+
+    let standing: Standing
+    let repeating: Repeating
+
+    /// PASSWORD and its like never leave the program in clear text.
+    static func isSecret(_ key: String) -> Bool { key.contains("PASSWORD") }
+
+    /// What is to be said about an entry by its key alone.
+    static func check(
+        _ entry: ConfigurationEntry, in scope: Scope, earlier: [ConfigurationEntry]
+    ) -> ConfigurationDiagnostic? {
+        guard let keyword = table[scope]?[entry.key] else {
+            let place = if case .section(let kind) = scope { " in a \(kind.rawValue) section" } else { "" }
+            let elsewhere = table.contains { $0.key != scope && $0.value[entry.key] != nil }
+            let hint =
+                elsewhere ? "; it belongs elsewhere" : Suggestion.text(for: entry.key, among: table[scope]?.keys.sorted() ?? [])
+            return ConfigurationDiagnostic(.error, line: entry.line, "unknown keyword \(entry.key)\(place)\(hint)")
+        }
+        if keyword.repeating == .once, let first = earlier.first(where: { $0.key == entry.key }) {
+            return ConfigurationDiagnostic(
+                .warning, line: entry.line, "\(entry.key) was given in line \(first.line) already; this one counts")
+        }
+        switch keyword.standing {
+        case .works: return nil
+        case .needless(let why): return ConfigurationDiagnostic(.warning, line: entry.line, "\(entry.key) has no effect: \(why)")
+        case .notYet: return ConfigurationDiagnostic(.warning, line: entry.line, "\(entry.key) is known but not supported yet")
+        }
+    }
+
+    /// Every keyword by its place. The names are EMG's: the reference's tables of general and connector options,
+    /// and those that users recall beyond them.
+    static let table: [Scope: [String: Keyword]] = [
+        .general: make(
+            works: ["ROUTELOGDB", "DBPROFILE", "NODEID"],
+            needless: [
+                "BACKEND": "queues are Kafka topics", "BACKEND_DLR": "open reports are kept in PostgreSQL",
+                "PERSISTFILES": "everything is persistent", "SPOOLDIR": "everything is kept in Kafka and PostgreSQL",
+                "DBCONFIG": "the configuration always lives in the database", "CONNECTORLOGDB": "deprecated in EMG itself",
+                "ROTATELOGS": "logs go to standard error", "ROTATELOGS_DEBUG": "logs go to standard error",
+                "LOGYEAR": "times are always written in full",
+            ],
+            notYet: [
+                "BLACKLIST", "WHITELIST", "CMREXPIRE", "CONNECTOR_LOGLEVEL", "DEFAULT_CHARGE", "DEFAULT_CHARCODE_TEXT",
+                "DISABLE_CREDITS", "DISABLE_MESSAGEBODY", "DISABLE_MESSAGEOPTION", "LOGLEVEL", "PDULOG", "PDULOGDB",
+                "PROFILING_THRESHOLD", "USERS", "USERDB", "ROUTING", "MAXTOTALQUEUESIZE",
+            ]),
+        .section(.connector): make(
+            works: [
+                "TYPE", "PROTOCOL", "ADDRESS", "INSTANCES", "MODE", "STATIC", "KEEPALIVE", "IDLETIMEOUT", "USERNAME", "PASSWORD",
+                "USERDB", "WINDOWSIZE", "MAXQUEUESIZE", "THROUGHPUT", "DLR_SUPPORT", "SYSTEMTYPE",
+            ],
+            needless: ["LOGLEVEL": "levels are set for a service, not for a connector"],
+            notYet: [
+                "SUBADDRESS", "USERS", "ACCESS", "BLACKLIST", "WHITELIST", "XAUTH", "XAUTHUSERNAME", "XAUTHPASSWORD", "SSL",
+                "SSL_KEYFILE", "MESSAGELENGTH", "ROUTE", "ROUTEDLR", "ALLOWROUTE", "REDIRECT", "NODLR", "DLR_TO_SAME_IP",
+                "DEFAULT_MSGTYPE", "DEFAULT_SMSCOP", "DEFAULT_CHARCODE_TEXT", "DEFAULT_CHARGE", "QUOTEDSUBJECT",
+                "DISABLE_UCS2_DOWNGRADE", "ENABLE_UCS2_UPGRADE", "DISABLE_MESSAGEBODY", "DISABLE_MESSAGEOPTION",
+                "ADDRTON", "ADDRNPI", "ADDRESSRANGE", "FORCE_SOURCEADDR", "FORCE_DESTADDR", "DEFAULT_SOURCEADDR",
+                "DEFAULT_SOURCEADDRTON", "DEFAULT_SOURCEADDRNPI", "REGEXP", "REMOVEPREFIX", "REQUIREPREFIX",
+                "SERVICETYPE", "INTERFACEVERSION", "LOGINSPERMIN", "MAXFAILEDCONNECTS", "MAXFAILEDSLEEP", "WAITBEFORECONNECT",
+                "TCPSOURCEIP", "TCPSOURCEPORT", "LOCALIPS", "OPS_MAXOUTSTANDING", "OPS_MAXPERSESSION", "OPS_MAXEXPIRED", "FIRSTTRNNO",
+                "MAXTRIES", "RETRYTIME", "RETRYSCHEME", "VP", "QUEUESIZE", "USEPRIORITY", "WAITDELAY", "WAITFOR",
+                "MESSAGES_PER_REQUEST", "DLREXPIRE", "DLRMINMATCHLENGTH", "HEXID", "REVDLR", "MAPPING", "BINARYMAPPING",
+                "UDHVIAOPTIONAL", "MESSAGEMODE", "LONGMESSAGE", "FORCE_DCS", "FORCE_CHARCODE", "PARSEMESSAGE", "REJECT_EMPTY",
+                "SUPPRESS_EMGHEADERS", "QUOTEDREPLY", "INHERIT", "VIRTUAL", "COPY", "PROXY", "SIMULATE", "EMULATE", "HIBERNATE",
+                "LIBRARY", "SATPOOL_CREATE", "SATPOOL_LOOKUP", "ROUTESAT", "MODEM", "MODEM_BPS", "INITSTRING", "GSMSTORE", "GSMNOSCA",
+            ],
+            often: ["ADDRESS"], notYetOften: ["URLHANDLER", "PLUGIN"]),
+        .section(.database): make(
+            // The section is read so that USERDB and DBPROFILE can name it; Signalbox has one database.
+            works: ["HOST", "PORT", "USERNAME", "PASSWORD", "DBNAME", "TYPE", "INSTANCES", "SOCKET"]),
+        .section(.plugin): make(notYet: ["LIBRARY", "CONFIG", "INSTANCES", "URL", "DBPROFILE"]),
+        .section(.sourceAddressPool): make(
+            notYet: ["THREADED", "QUOTED_REPLY", "IGNORE_DESTADDR", "RANDOM", "EXPIRE"], notYetOften: ["ADDRESSRANGE"]),
+        .section(.domain): make(notYetOften: ["ADDRESS", "CONNECTOR", "ROUTE"]),
+        .section(.connectorGroup): make(notYet: ["TYPE"], notYetOften: ["CONNECTOR"]),
+    ]
+
+    private static func make(
+        works: [String] = [], needless: [String: String] = [:], notYet: [String] = [], often: Set<String> = [],
+        notYetOften: [String] = []
+    ) -> [String: Keyword] {
+        var table: [String: Keyword] = [:]
+        for key in works { table[key] = Keyword(standing: .works, repeating: often.contains(key) ? .often : .once) }
+        for (key, why) in needless { table[key] = Keyword(standing: .needless(why), repeating: .once) }
+        for key in notYet { table[key] = Keyword(standing: .notYet, repeating: .once) }
+        for key in notYetOften { table[key] = Keyword(standing: .notYet, repeating: .often) }
+        return table
+    }
+}

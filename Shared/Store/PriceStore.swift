@@ -1,0 +1,112 @@
+public import Database
+public import Pricing
+
+/// A row of `price`: what an account pays, what a provider costs, or both, for one part. Nil, or the empty
+/// prefix, matches anything.
+public struct PriceRow: Sendable, Equatable, Encodable {
+    public var id: Int64
+    public var prefix: String
+    public var account: String?
+    public var inConnector: String?
+    public var outConnector: String?
+    public var charge: Money?
+    public var cost: Money?
+    public var currency: String
+    /// Milliseconds since 1970; nil = from the beginning.
+    public var validFrom: Int64?
+    /// Milliseconds since 1970; nil = without end.
+    public var validUntil: Int64?
+    public var disabled: Bool
+
+    public init(
+        id: Int64 = 0, prefix: String, account: String? = nil, inConnector: String? = nil, outConnector: String? = nil,
+        charge: Money?, cost: Money?, currency: String = "EUR", validFrom: Int64? = nil, validUntil: Int64? = nil,
+        disabled: Bool = false
+    ) {
+        self.id = id
+        self.prefix = prefix
+        self.account = account
+        self.inConnector = inConnector
+        self.outConnector = outConnector
+        self.charge = charge
+        self.cost = cost
+        self.currency = currency
+        self.validFrom = validFrom
+        self.validUntil = validUntil
+        self.disabled = disabled
+    }
+
+    enum CodingKeys: String, CodingKey {
+        case prefix, account, charge, currency, disabled
+        case id = "priceid"
+        case inConnector = "in_connector"
+        case outConnector = "out_connector"
+        case cost = "charge_cost"
+        case validFrom = "valid_from_ms"
+        case validUntil = "valid_until_ms"
+    }
+}
+
+/// The table `price`; every change notifies the billing instances.
+public enum PriceStore {
+    public static func load(_ connection: Connection, includingDisabled: Bool = false) throws(DatabaseError) -> [PriceRow] {
+        var prices: [PriceRow] = []
+        for row in try connection.query(
+            """
+            SELECT priceid, prefix, account, in_connector, out_connector, charge, charge_cost, currency, valid_from, valid_until, disabled
+            FROM price WHERE NOT disabled OR $1::boolean ORDER BY prefix, account, in_connector, out_connector, priceid
+            """, [.bool(includingDisabled)])
+        {
+            prices.append(
+                PriceRow(
+                    id: try row.int(0), prefix: try row.text(1), account: try row.optionalText(2), inConnector: try row.optionalText(3),
+                    outConnector: try row.optionalText(4), charge: try row.optionalMoney(5), cost: try row.optionalMoney(6),
+                    currency: try row.text(7), validFrom: try row.optionalMilliseconds(8), validUntil: try row.optionalMilliseconds(9),
+                    disabled: try row.bool(10)))
+        }
+        return prices
+    }
+
+    /// - Throws: `StoreError` where the row makes no sense or names what does not exist.
+    @discardableResult
+    public static func add(_ connection: Connection, _ price: PriceRow, by who: String) throws -> Int64 {
+        try Prefix.check(price.prefix)
+        guard price.charge != nil || price.cost != nil else { throw StoreError.invalid("a price needs a charge, a cost, or both") }
+        for amount in [price.charge, price.cost].compactMap({ $0 }) where amount < .zero || amount > .columnMaximum {
+            throw StoreError.invalid("a price lies between 0 and \(Money.columnMaximum)")
+        }
+        if let from = price.validFrom, let until = price.validUntil, until <= from {
+            throw StoreError.invalid("the price ends before it begins")
+        }
+        return try connection.transaction {
+            for connector in [price.inConnector, price.outConnector].compactMap({ $0 }) {
+                try Existence.connector(connection, connector)
+            }
+            if let account = price.account { try Existence.account(connection, account) }
+            let rows = try connection.query(
+                """
+                INSERT INTO price
+                    (prefix, account, in_connector, out_connector, charge, charge_cost, currency, valid_from, valid_until, disabled)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, to_timestamp($8::bigint / 1000.0), to_timestamp($9::bigint / 1000.0), $10)
+                RETURNING priceid
+                """,
+                [
+                    .text(price.prefix), .optional(price.account), .optional(price.inConnector), .optional(price.outConnector),
+                    .optional(price.charge), .optional(price.cost), .text(price.currency), .optional(price.validFrom),
+                    .optional(price.validUntil), .bool(price.disabled),
+                ])
+            let id = try rows[0].int(0)
+            try Audit.write(connection, who: who, action: "price add", detail: "\(id): prefix \(price.prefix)")
+            return id
+        }
+    }
+
+    public static func remove(_ connection: Connection, id: Int64, by who: String) throws {
+        try connection.transaction {
+            guard try connection.execute("DELETE FROM price WHERE priceid = $1", [.int(id)]) == 1 else {
+                throw StoreError.notFound("price \(id)")
+            }
+            try Audit.write(connection, who: who, action: "price rm", detail: "\(id)")
+        }
+    }
+}
