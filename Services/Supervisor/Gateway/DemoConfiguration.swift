@@ -6,6 +6,10 @@ struct DemoConfiguration: Sendable {
     static let password = "secret"
     static let balance = "1000"
     static let provider = "smpp-providerA"
+    /// Charge and cost by the destination's prefix.
+    static let prices: [(prefix: String, charge: String, cost: String)] = [
+        ("", "0.05", "0.03"), ("46", "0.035", "0.02"), ("4670", "0.032", "0.018"), ("47", "0.04", "0.025"),
+    ]
     private static let systemID = "signalbox"
     private static let systemPassword = "provider"
     /// The simulator's port in docs/demo.cfg.

@@ -30,7 +30,7 @@ enum StartGate: Sendable, Equatable {
 }
 
 /// How a process ended.
-enum ExitStatus: Sendable, Equatable, CustomStringConvertible {
+enum ProcessEnding: Sendable, Equatable, CustomStringConvertible {
     case exited(Int32)
     case signalled(Int32)
     /// It never ran; the errno of the attempt.
@@ -45,7 +45,7 @@ enum ExitStatus: Sendable, Equatable, CustomStringConvertible {
     var description: String {
         switch self {
         case .exited(let code): "ended with status \(code)"
-        case .signalled(let number): "was ended by signal \(number) (\(ExitStatus.name(ofSignal: number)))"
+        case .signalled(let number): "was ended by signal \(number) (\(ProcessEnding.name(ofSignal: number)))"
         case .notStarted(let code): "could not be started: \(String(cString: strerror(code)))"
         }
     }

@@ -144,11 +144,11 @@ struct KeeperLoop: ~Copyable {
         guard waitpid(pid, &status, WNOHANG) == pid else { return }
         readOutput(of: child)
         if let line = child.lines.ended() { show(line, of: child) }
-        ended(child, ExitStatus(waitStatus: status), ran: now - since, now: now)
+        ended(child, ProcessEnding(waitStatus: status), ran: now - since, now: now)
         writeProcessFile()
     }
 
-    private mutating func ended(_ child: Child, _ status: ExitStatus, ran: Int64, now: Int64) {
+    private mutating func ended(_ child: Child, _ status: ProcessEnding, ran: Int64, now: Int64) {
         if case .stopping = child.state {
             if status != .exited(0) { say("\(child.specification.name) \(status)") }
             child.state = .ended(status)
@@ -215,7 +215,7 @@ final class Child {
         case running(pid_t, since: Int64)
         /// Told to stop; killed at `killAt`.
         case stopping(pid_t, killAt: Int64)
-        case ended(ExitStatus)
+        case ended(ProcessEnding)
     }
 
     let specification: ChildSpecification
@@ -227,9 +227,9 @@ final class Child {
     var state: State = .ended(.exited(0))
     var waitsFor: String?
     var onStopped: [@Sendable () -> Void] = []
-    let onEnd: (@Sendable (ExitStatus) -> Void)?
+    let onEnd: (@Sendable (ProcessEnding) -> Void)?
 
-    init?(_ specification: ChildSpecification, logDirectory: String, onEnd: (@Sendable (ExitStatus) -> Void)?) {
+    init?(_ specification: ChildSpecification, logDirectory: String, onEnd: (@Sendable (ProcessEnding) -> Void)?) {
         guard let pipe = Pipe() else { return nil }
         self.pipe = pipe
         self.specification = specification

@@ -7,7 +7,7 @@ import Synchronization
 /// One thread of its own does all of it (`KeeperLoop`); the functions here hand it commands.
 final class ProcessKeeper: Sendable {
     enum Command: Sendable {
-        case start(ChildSpecification, onEnd: (@Sendable (ExitStatus) -> Void)?)
+        case start(ChildSpecification, onEnd: (@Sendable (ProcessEnding) -> Void)?)
         case stop(String, done: @Sendable () -> Void)
         case say(String)
         case finish(done: @Sendable () -> Void)
@@ -19,9 +19,13 @@ final class ProcessKeeper: Sendable {
     /// - Parameters:
     ///   - logDirectory: of `<name>.log`.
     ///   - processFile: a JSON object of names and process ids, rewritten at each change.
-    ///   - onSignal: called with SIGINT or SIGTERM, on the keeper's thread.
-    init(console: Console, logDirectory: String, processFile: String, onSignal: @escaping @Sendable (Int32) -> Void) throws(UpError) {
-        let signals: [Int32] = [SIGCHLD, SIGINT, SIGTERM, SIGHUP]
+    ///   - catching: the signals that are ours to answer.
+    ///   - onSignal: called with each of them, on the keeper's thread.
+    init(
+        console: Console, logDirectory: String, processFile: String, catching: [Int32] = [SIGINT, SIGTERM, SIGHUP],
+        onSignal: @escaping @Sendable (Int32) -> Void
+    ) throws(UpError) {
+        let signals = [SIGCHLD] + catching
         let signalEnd = cplatform_signal_pipe(signals, Int32(signals.count))
         guard signalEnd >= 0 else { throw UpError("signals cannot be caught: \(String(cString: strerror(-signalEnd)))") }
         var ends: [Int32] = [-1, -1]
@@ -49,7 +53,7 @@ final class ProcessKeeper: Sendable {
     func start(_ specification: ChildSpecification) { send(.start(specification, onEnd: nil)) }
 
     /// Runs a child once and waits for its end.
-    func run(_ specification: ChildSpecification) async -> ExitStatus {
+    func run(_ specification: ChildSpecification) async -> ProcessEnding {
         await withCheckedContinuation { continuation in
             send(.start(specification, onEnd: { continuation.resume(returning: $0) }))
         }
