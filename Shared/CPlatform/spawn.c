@@ -23,9 +23,7 @@ int cplatform_spawn(const char *file, char *const arguments[], char *const envir
     }
     sigset_t none, all;
     sigemptyset(&none);
-    // Not sigfillset: glibc would set its own two real-time signals to be ignored.
-    sigemptyset(&all);
-    for (int signal = 1; signal < 32; signal++) sigaddset(&all, signal);
+    sigfillset(&all);
     if (input >= 0) {
         code = posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
     } else {
