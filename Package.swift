@@ -71,7 +71,9 @@ let package = Package(
         shared("Bus", ["CRdKafka", logging]),
         shared("Database", ["CLibPQ", "Pricing", logging]),
         shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
-        shared("ServiceKit", ["Bus", "Database", "Store", "Message", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals]),
+        shared(
+            "ServiceKit",
+            ["Bus", "Database", "Store", "Message", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals]),
 
         service(
             "IngressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
@@ -83,7 +85,7 @@ let package = Package(
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
         service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
-        service("Supervisor", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "CPlatform", logging]),
+        service("Supervisor", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Pricing", "CPlatform", logging]),
 
         .executableTarget(
             name: "Signalbox",
@@ -106,5 +108,6 @@ let package = Package(
         tests("Configuration", ["Configuration", "Pricing"]),
         tests("Commands", ["Signalbox", "TestSupport", "Database"]),
         tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
+        tests("Supervisor", ["Supervisor"]),
     ]
 )

@@ -6,6 +6,9 @@ struct Signalbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.",
         subcommands: [
+            UpCommand.self,
+            RunCommand.self,
+            StatusCommand.self,
             MigrateCommand.self,
             ConfigCommand.self,
             AccountCommand.self,

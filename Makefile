@@ -1,0 +1,47 @@
+# The targets a person types. `make help` lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+
+DATA ?= .signalbox
+RELEASE := .build/release/signalbox
+DEBUG := .build/debug/signalbox
+SOURCES := Package.swift Shared Services Tests
+PYTHON_TESTS := Tests/Integration $(wildcard Tests/*/python)
+
+.PHONY: help deps venv build debug run test test-swift test-integration lint format clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+deps: ## install what is missing (Debian 12)
+	@scripts/deps.sh
+
+venv: deps
+	@scripts/venv.sh
+
+build: deps ## build .build/release/signalbox
+	swift build -c release --product signalbox
+
+run: build ## build, bring the demo up, send messages through it, keep running (Ctrl-C stops)
+	@scripts/run-demo.sh $(RELEASE) $(DATA)
+
+debug: deps
+	swift build --build-tests
+
+test: deps venv lint debug test-swift test-integration ## run everything
+
+test-swift: debug
+	swift test --skip-build
+
+test-integration: debug venv ## run the gateway's tests against a debug build
+	SIGNALBOX_BIN=$(CURDIR)/$(DEBUG) .venv/bin/python -m pytest $(PYTHON_TESTS)
+
+lint: ## check the sources' format
+	swift format lint --strict --parallel --recursive $(SOURCES)
+
+format: ## format the sources
+	swift format --in-place --parallel --recursive $(SOURCES)
+
+clean: ## remove what was built
+	rm -rf .build .venv

@@ -1,0 +1,84 @@
+import Configuration
+import Database
+import Foundation
+import Pricing
+import Store
+
+/// Brings what `--config` and `--demo` describe into the database, before the services start.
+struct ConfigurationLoader: Sendable {
+    private static let actor = "up"
+
+    let options: UpOptions
+    let ports: Ports
+    let say: @Sendable (String) -> Void
+
+    /// - Throws: `UpError` with every fault of the file, by line; nothing is changed then.
+    func load(_ connection: Connection) throws {
+        guard options.configuration != nil || options.demo else { return }
+        var file = try options.configuration.map(read) ?? ConnectorStore.file(connection)
+        var demo: String?
+        if options.demo {
+            let text = DemoConfiguration.text(smppPort: ports.smpp, smscPort: ports.smsc)
+            demo = text
+            // What is unchanged since the last start is not laid over what an operator did to it meanwhile.
+            let last = try? String(contentsOfFile: options.data.demoConfiguration, encoding: .utf8)
+            merge(ConfigurationFile.check(text).file, into: &file, replacing: last != text || options.configuration != nil)
+        }
+        let difference = try ConnectorStore.apply(connection, file, by: Self.actor)
+        for line in difference.lines { say("configuration: \(line)") }
+        if let demo {
+            try loadDemoAccount(connection)
+            try DataDirectory.write(Array(demo.utf8), to: options.data.demoConfiguration, mode: 0o600)
+        }
+    }
+
+    private func read(_ path: String) throws -> ConfigurationFile {
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw UpError("\(path) cannot be read: \(error.localizedDescription)")
+        }
+        let (file, _, diagnostics) = ConfigurationFile.check(text)
+        let errors = diagnostics.filter { $0.severity == .error }
+        guard errors.isEmpty else { throw UpError(errors.map { "\(path): \($0)" }.joined(separator: "\n")) }
+        for warning in diagnostics { say("\(path): \(warning)") }
+        return file
+    }
+
+    private func merge(_ demo: ConfigurationFile, into file: inout ConfigurationFile, replacing: Bool) {
+        for section in demo.sections {
+            if let index = file.sections.firstIndex(where: { $0.kind == section.kind && $0.name == section.name }) {
+                if replacing { file.sections[index] = section }
+            } else {
+                file.sections.append(section)
+            }
+        }
+    }
+
+    /// Once: an account that is there keeps its balance, its access rows, its routes and its prices as they are.
+    private func loadDemoAccount(_ connection: Connection) throws {
+        // The file is written last of all: without it a first start was interrupted, and what is missing is made now.
+        guard !FileManager.default.fileExists(atPath: options.data.demoConfiguration) else { return }
+        if try RouteStore.load(connection).allSatisfy({ $0.outConnector != DemoConfiguration.provider }) {
+            _ = try RouteStore.add(connection, RouteRow(prefix: "", outConnector: DemoConfiguration.provider, note: "demo"), by: Self.actor)
+        }
+        if try PriceStore.load(connection).isEmpty {
+            for (prefix, charge, cost) in DemoConfiguration.prices {
+                _ = try PriceStore.add(
+                    connection, PriceRow(prefix: prefix, charge: Money(parsing: charge), cost: Money(parsing: cost)), by: Self.actor)
+            }
+        }
+        if try AccountStore.find(connection, username: DemoConfiguration.account) == nil {
+            var changes = AccountStore.Changes()
+            changes.password = DemoConfiguration.password
+            changes.fullName = "The demo's account"
+            try AccountStore.add(
+                connection, username: DemoConfiguration.account, balance: Money(parsing: DemoConfiguration.balance), changes: changes,
+                by: Self.actor)
+        }
+        if let anywhere = IPNetwork("0.0.0.0/0") {
+            _ = try AccountStore.addAccess(
+                connection, username: DemoConfiguration.account, network: anywhere, connector: "*", by: Self.actor)
+        }
+        say("made the account \(DemoConfiguration.account) with a balance of \(DemoConfiguration.balance) EUR, a route and prices")
+    }
+}

@@ -1,0 +1,159 @@
+import Bus
+import Database
+import Foundation
+import Logging
+import ServiceKit
+import Store
+
+/// Brings the whole gateway of one data directory up, and down again.
+struct Gateway: Sendable {
+    let options: UpOptions
+    let keeper: ProcessKeeper
+    let executable: OwnExecutable
+
+    private var directory: DataDirectory { options.data }
+
+    /// Returns when everything is healthy and DIR/up.json is written.
+    func start() async throws -> UpState {
+        try await Strays(directory: directory).end()
+        let ports = try choosePorts()
+        let databaseURL = try await startDatabase(ports)
+        let kafka = try await startBroker(ports)
+        try await prepareStores(databaseURL, kafka, ports)
+        if options.demo {
+            keeper.start(DemoConfiguration(ports: ports).simulator(child(_:_:_:), journal: directory.simulatorJournal))
+            try await waitUntil("the simulated SMSC", timeout: .seconds(60)) {
+                TCP.answers(port: ports.smsc) ? nil : "nobody listens on port \(ports.smsc)"
+            }
+        }
+        let since = try await onThread { try Connection(url: databaseURL, applicationName: "signalbox up").databaseClock() }
+        for service in GatewayServices.all {
+            var variables = ["SIGNALBOX_INSTANCE": GatewayServices.instance(service)]
+            variables["SIGNALBOX_HTTP_PORT"] = ports.http[service].map(String.init)
+            variables["SIGNALBOX_DATABASE_URL"] = databaseURL
+            variables["SIGNALBOX_KAFKA"] = kafka
+            keeper.start(child(service, ["run", service], variables))
+        }
+        try await waitForServices(databaseURL, since: since)
+        let state = UpState(
+            pid: getpid(), databaseURL: databaseURL, kafka: kafka, smppPort: options.demo ? ports.smpp : nil,
+            smscPort: options.demo ? ports.smsc : nil, services: GatewayServices.all, started: timestamp(), demo: options.demo)
+        try DataDirectory.write(json: state, to: directory.stateFile, mode: 0o600)
+        return state
+    }
+
+    /// Whoever takes messages in stops first, then all who work on them, and last those who keep them.
+    func stop() async {
+        unlink(directory.stateFile)
+        await keeper.stop("ingress-smpp")
+        await withTaskGroup(of: Void.self) { group in
+            for service in GatewayServices.all.reversed() { group.addTask { await keeper.stop(service) } }
+        }
+        for store in ["smsc", "broker", "postgresql"] { await keeper.stop(store) }
+        await keeper.finish()
+    }
+
+    // MARK: Stores
+
+    private func choosePorts() throws(UpError) -> Ports {
+        if let base = options.portBase {
+            let ports = Ports(base: base, services: GatewayServices.all)
+            var used = options.databaseURL == nil ? [ports.all[0]] : []
+            used += options.kafka == nil ? [ports.all[1]] : []
+            used += options.demo ? [ports.all[2], ports.all[3]] : []
+            let taken = (used + ports.all.dropFirst(4)).filter { !Ports.isFree($0.port, address: "127.0.0.1") }
+            // An earlier PostgreSQL of this directory may still hold its port; its end is waited for later.
+            guard taken.allSatisfy({ $0.port == ports.postgresql }) else {
+                throw UpError(
+                    "taken already: " + taken.map { "port \($0.port) for \($0.name)" }.joined(separator: ", ")
+                        + "; choose another --port-base")
+            }
+            return ports
+        }
+        let remembered = FileManager.default.contents(atPath: directory.portsFile).flatMap {
+            try? JSONDecoder().decode(Ports.self, from: $0)
+        }
+        let ports = try Ports(remembered: remembered, services: GatewayServices.all)
+        if options.demo, ports.smpp != Ports.standardSMPP {
+            keeper.say(
+                "ATTENTION: port \(Ports.standardSMPP) is taken by another program; SMPP clients connect to port \(ports.smpp) instead")
+        }
+        try DataDirectory.write(json: ports, to: directory.portsFile, mode: 0o644)
+        return ports
+    }
+
+    private func startDatabase(_ ports: Ports) async throws -> String {
+        if let url = options.databaseURL {
+            keeper.say("uses the database \(ConnectionURL.printable(url))")
+            return url
+        }
+        let server = try await PostgresServer.prepare(directory, port: ports.postgresql, keeper: keeper)
+        keeper.start(server.specification())
+        try await server.waitUntilReady()
+        return server.url
+    }
+
+    private func startBroker(_ ports: Ports) async throws -> String {
+        let address = "127.0.0.1:\(ports.broker)"
+        if let kafka = options.kafka {
+            keeper.say("uses Kafka at \(kafka)")
+        } else {
+            var broker = child(
+                "broker", ["broker", "--data", directory.broker, "--listen", address, "--partitions", "\(Gateway.partitions)"], [:])
+            broker.graceMilliseconds = 20_000
+            keeper.start(broker)
+        }
+        let kafka = options.kafka ?? address
+        try await waitUntil("the broker", timeout: .seconds(120)) { await Stores.brokerTrouble(kafka, timeoutMilliseconds: 2_000) }
+        return kafka
+    }
+
+    /// Enough for two cores to work in parallel; more cost a fetch and an index each.
+    static let partitions = 4
+
+    private func prepareStores(_ databaseURL: String, _ kafka: String, _ ports: Ports) async throws {
+        let (options, keeper) = (options, keeper)
+        let names = try await onThread {
+            let connection = try Connection(url: databaseURL, applicationName: "signalbox up")
+            for migration in try Schema.migrate(connection) { keeper.say("migrated the database: \(migration.version) \(migration.name)") }
+            try ConfigurationLoader(options: options, ports: ports, say: keeper.say).load(connection)
+            return try connection.query("SELECT name FROM connector").map { try $0.text("name") }
+        }
+        try await onThread {
+            let admin = try Admin(BusConfiguration(bootstrap: kafka, clientID: "signalbox-up", logger: makeLogger("up", level: .warning)))
+            var topics = Topics.fixed(partitions: Gateway.partitions, replication: 1)
+            for name in names { topics += Topics.queues(of: name, partitions: Gateway.partitions, replication: 1) }
+            try admin.create(topics)
+        }
+    }
+
+    // MARK: Services
+
+    private func child(_ name: String, _ arguments: [String], _ variables: [String: String]) -> ChildSpecification {
+        let executable = executable
+        return ChildSpecification(
+            name: name, executable: { executable.current() }, shownAs: "signalbox", arguments: arguments,
+            environment: ProcessInfo.processInfo.environment.merging(
+                ["SIGNALBOX_DATA": directory.path, "SIGNALBOX_SUPERVISED": "1"].merging(variables) { $1 }
+            ) { $1 })
+    }
+
+    /// A service that cannot start is tried again and again, since its reason may go away; the operator is told what it says.
+    private func waitForServices(_ databaseURL: String, since: String) async throws {
+        let told = ContinuousClock.now
+        var nextWord = told + .seconds(10)
+        while true {
+            try Task.checkCancellation()
+            let missing = try await onThread {
+                let connection = try Connection(url: databaseURL, applicationName: "signalbox up")
+                return try Stores.missingServices(connection, since: since)
+            }
+            guard !missing.isEmpty else { return }
+            if ContinuousClock.now > nextWord {
+                nextWord = ContinuousClock.now + .seconds(10)
+                keeper.say("waits for " + missing.joined(separator: ", "))
+            }
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
+}
