@@ -101,10 +101,12 @@ let package = Package(
         tests("PriceTable", ["Pricing"]),
         tests("RouteLog", ["RouteLog", "Message"]),
         tests("ServiceKit", ["ServiceKit"]),
+        tests("Stages", ["Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "TestSupport", protobuf]),
         // Tests, and what several of them share.
         .target(name: "TestSupport", dependencies: ["Database"], path: "Tests/Support", swiftSettings: strict),
         tests("Database", ["Database", "Pricing", "TestSupport"]),
         tests("Configuration", ["Configuration", "Pricing"]),
+        tests("Commands", ["Signalbox", "TestSupport", "Database"]),
         tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
         tests("Supervisor", ["Supervisor"]),
     ]

@@ -7,6 +7,15 @@ struct Signalbox: AsyncParsableCommand {
         commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.",
         subcommands: [
             UpCommand.self,
+            RunCommand.self,
             StatusCommand.self,
+            MigrateCommand.self,
+            ConfigCommand.self,
+            AccountCommand.self,
+            AccessCommand.self,
+            RouteCommand.self,
+            PriceCommand.self,
+            ConnectorCommand.self,
+            MessageCommand.self,
         ])
 }

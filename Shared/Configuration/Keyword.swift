@@ -7,6 +7,13 @@ struct Keyword: Sendable {
         init(_ kind: SectionKind?) {
             self = kind.map { .section($0) } ?? .general
         }
+
+        var place: String {
+            switch self {
+            case .general: "outside all sections"
+            case .section(let kind): "in a \(kind.rawValue) section"
+            }
+        }
     }
 
     enum Standing: Sendable {
@@ -33,11 +40,14 @@ struct Keyword: Sendable {
         _ entry: ConfigurationEntry, in scope: Scope, earlier: [ConfigurationEntry]
     ) -> ConfigurationDiagnostic? {
         guard let keyword = table[scope]?[entry.key] else {
-            let place = if case .section(let kind) = scope { " in a \(kind.rawValue) section" } else { "" }
-            let elsewhere = table.contains { $0.key != scope && $0.value[entry.key] != nil }
-            let hint =
-                elsewhere ? "; it belongs elsewhere" : Suggestion.text(for: entry.key, among: table[scope]?.keys.sorted() ?? [])
-            return ConfigurationDiagnostic(.error, line: entry.line, "unknown keyword \(entry.key)\(place)\(hint)")
+            let hint: String
+            if let home = table.first(where: { $0.key != scope && $0.value[entry.key] != nil })?.key {
+                hint = "; it belongs \(home.place)"
+            } else {
+                let near = Suggestion.text(for: entry.key, among: table[scope]?.keys.sorted() ?? [])
+                hint = near.isEmpty ? Suggestion.text(for: entry.key, among: Set(table.values.flatMap(\.keys)).sorted()) : near
+            }
+            return ConfigurationDiagnostic(.error, line: entry.line, "unknown keyword \(entry.key) \(scope.place)\(hint)")
         }
         if keyword.repeating == .once, let first = earlier.first(where: { $0.key == entry.key }) {
             return ConfigurationDiagnostic(

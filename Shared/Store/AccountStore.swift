@@ -86,6 +86,8 @@ public enum AccountStore {
         public var routeDLR: String?
         public var forcedSource: String?
         public var currency: String?
+        /// Credits, which count while there is no balance.
+        public var creditsSend: Int64?
         /// Locked until then, in milliseconds since 1970; `.some(nil)` unlocks.
         public var lockedUntil: Int64??
 
@@ -132,10 +134,10 @@ public enum AccountStore {
     private static func write(_ connection: Connection, username: String, _ changes: Changes) throws {
         var assignments: [String] = []
         var values: [SQLValue] = [.text(username)]
-        func assign(_ column: String, _ value: SQLValue?, _ wrap: String = "") {
+        func assign(_ column: String, _ value: SQLValue?) {
             guard let value else { return }
             values.append(value)
-            assignments.append("\(column) = $\(values.count)\(wrap)")
+            assignments.append("\(column) = $\(values.count)")
         }
         if let password = changes.password {
             guard !password.isEmpty, password.utf8.count <= PasswordHash.maximumPasswordOctets else {
@@ -156,6 +158,7 @@ public enum AccountStore {
             assign(column, text.map { $0.isEmpty ? .null : .text($0) })
         }
         assign("currency", changes.currency.map { .text($0) })
+        assign("creditssend", changes.creditsSend.map { .int($0) })
         if let until = changes.lockedUntil {
             values.append(.optional(until))
             assignments.append("lockeduntil = to_timestamp($\(values.count)::bigint / 1000.0)")

@@ -47,6 +47,17 @@ public enum ConnectorStore {
         return found
     }
 
+    /// Open sessions by connector, of instances that gave a sign of life within the last 30 seconds.
+    public static func openSessions(_ connection: Connection) throws(DatabaseError) -> [String: Int64] {
+        var counts: [String: Int64] = [:]
+        for row in try connection.query(
+            "SELECT connector, count(*) FROM session WHERE NOT closed AND beat > now() - interval '30 seconds' GROUP BY connector")
+        {
+            counts[try row.text(0)] = try row.int(1)
+        }
+        return counts
+    }
+
     /// The whole configuration in the form of a file.
     public static func file(_ connection: Connection) throws(DatabaseError) -> ConfigurationFile {
         var file = ConfigurationFile()

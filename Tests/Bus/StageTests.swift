@@ -17,7 +17,9 @@ import Testing
         func process(_ batch: [Record]) throws -> StageOutput {
             for record in batch where record.value.first == UInt8(ascii: "!") { throw Poison() }
             return StageOutput(
-                records: batch.map { OutgoingRecord(topic: topic, key: $0.key, value: Array(String(decoding: $0.value, as: UTF8.self).uppercased().utf8)) })
+                records: batch.map {
+                    OutgoingRecord(topic: topic, key: $0.key, value: Array(String(decoding: $0.value, as: UTF8.self).uppercased().utf8))
+                })
         }
     }
     struct Poison: Error {}
@@ -32,7 +34,8 @@ import Testing
         let run = UUID().uuidString.prefix(8)
         let (input, output, dead) = ("t-\(run)-in", "t-\(run)-out", "t-\(run)-dead")
         let configuration = Self.configuration("stage-test")
-        try? Admin(configuration).create([input, output, dead].map { TopicSpecification(name: $0, partitions: 3) }, timeoutMilliseconds: 2_000)
+        try? Admin(configuration).create(
+            [input, output, dead].map { TopicSpecification(name: $0, partitions: 3) }, timeoutMilliseconds: 2_000)
         let settled = Mutex(0)
         let producer = try Producer(configuration) { deliveries in
             settled.withLock { $0 += deliveries.count { $0.error == nil } }
@@ -92,7 +95,8 @@ import Testing
                     guard completing(Int(text) ?? 0) else { continue }
                     _ = completed.withLock { $0.insert(text) }
                     completions.append(
-                        Completion(claim: item.claim, outputs: [OutgoingRecord(topic: output, key: item.record.key, value: item.record.value)]))
+                        Completion(
+                            claim: item.claim, outputs: [OutgoingRecord(topic: output, key: item.record.key, value: item.record.value)]))
                 }
                 let finished = completions
                 box.withLock { $0 }?.complete(finished)

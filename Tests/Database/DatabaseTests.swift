@@ -127,6 +127,13 @@ import TestSupport
         #expect(try connection.pipeline([("SELECT 1", [])])[0][0].int(0) == 1)
     }
 
+    @Test("a pipeline larger than every socket buffer does not lock up") func largePipeline() throws {
+        let text = String(repeating: "x", count: 2_000)
+        let answers = try connection.pipeline((0..<10_000).map { _ in ("SELECT $1::text AS t", [.text(text)]) })
+        #expect(answers.count == 10_000)
+        #expect(try answers.last?[0].text("t") == text)
+    }
+
     @Test("more statements than the cache holds all work, alone and in a pipeline") func cache() throws {
         for number in 0..<450 { #expect(try connection.query("SELECT \(number)")[0].int(0) == Int64(number)) }
         for round in 0..<3 {

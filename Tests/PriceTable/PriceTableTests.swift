@@ -13,15 +13,16 @@ import Testing
         Price(id: 6, scope: PriceScope(prefix: "47"), charge: money("2"), cost: nil, currency: "EUR", validFrom: 150),
     ])
 
-    @Test(arguments: [
-        ("the empty prefix", "331", "x", "b", 0, "0.05", 1, "0", nil),
-        ("the cost comes from its own row", "331", "x", "a", 0, "0.05", 1, "0.03", 2),
-        ("the longer prefix for the charge, the connector's row for the cost", "461", "x", "a", 0, "0.035", 3, "0.03", 2),
-        ("the account's own price", "461", "acme", "b", 0, "0.01", 4, "0.02", 3),
-        ("not yet valid", "471", "x", "b", 99, "0.05", 1, "0", nil),
-        ("valid", "471", "x", "b", 100, "1", 5, "0", nil),
-        ("the newer of two valid ones", "471", "x", "b", 150, "2", 6, "0", nil),
-    ] as [(String, String, String, String, Int64, String, Int64, String, Int64?)])
+    @Test(
+        arguments: [
+            ("the empty prefix", "331", "x", "b", 0, "0.05", 1, "0", nil),
+            ("the cost comes from its own row", "331", "x", "a", 0, "0.05", 1, "0.03", 2),
+            ("the longer prefix for the charge, the connector's row for the cost", "461", "x", "a", 0, "0.035", 3, "0.03", 2),
+            ("the account's own price", "461", "acme", "b", 0, "0.01", 4, "0.02", 3),
+            ("not yet valid", "471", "x", "b", 99, "0.05", 1, "0", nil),
+            ("valid", "471", "x", "b", 100, "1", 5, "0", nil),
+            ("the newer of two valid ones", "471", "x", "b", 150, "2", 6, "0", nil),
+        ] as [(String, String, String, String, Int64, String, Int64, String, Int64?)])
     func quotes(
         name: String, destination: String, account: String, out: String, now: Int64, charge: String, chargeRow: Int64, cost: String,
         costRow: Int64?

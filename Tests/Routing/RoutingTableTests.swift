@@ -15,20 +15,21 @@ import Testing
             Route(id: 9, scope: RowScope(prefix: "47", account: "only"), connector: "gone"),
         ], connectors: ["a", "b", "c", "d", "e"])
 
-    @Test(arguments: [
-        ("anything goes by the empty prefix", "33123", "x", "in1", [], 1),
-        ("the longer prefix wins", "46712", "x", "in1", [], 2),
-        ("the longest prefix wins", "4670123", "x", "in1", [], 3),
-        ("a plus sign makes no difference", "+4670123", "x", "in1", [], 3),
-        ("the account wins over a longer prefix", "4670123", "acme", "in1", [], 4),
-        ("the incoming connector wins over a longer prefix", "4670123", "x", "in2", [], 5),
-        ("the account wins over the incoming connector", "4670123", "acme", "in2", [], 4),
-        ("the smaller priority is tried first", "441", "x", "in1", [], 6),
-        ("a connector that refused is passed over", "441", "x", "in1", ["a"], 7),
-        ("where all at one level were tried, the next level is asked", "441", "x", "in1", ["a", "b"], nil),
-        ("a route to a connector that is not configured is passed over", "491", "x", "in1", [], 1),
-        ("an alphanumeric destination matches the empty prefix only", "INFO", "x", "in1", [], 1),
-    ] as [(String, String, String, String, [String], Int64?)])
+    @Test(
+        arguments: [
+            ("anything goes by the empty prefix", "33123", "x", "in1", [], 1),
+            ("the longer prefix wins", "46712", "x", "in1", [], 2),
+            ("the longest prefix wins", "4670123", "x", "in1", [], 3),
+            ("a plus sign makes no difference", "+4670123", "x", "in1", [], 3),
+            ("the account wins over a longer prefix", "4670123", "acme", "in1", [], 4),
+            ("the incoming connector wins over a longer prefix", "4670123", "x", "in2", [], 5),
+            ("the account wins over the incoming connector", "4670123", "acme", "in2", [], 4),
+            ("the smaller priority is tried first", "441", "x", "in1", [], 6),
+            ("a connector that refused is passed over", "441", "x", "in1", ["a"], 7),
+            ("where all at one level were tried, the next level is asked", "441", "x", "in1", ["a", "b"], nil),
+            ("a route to a connector that is not configured is passed over", "491", "x", "in1", [], 1),
+            ("an alphanumeric destination matches the empty prefix only", "INFO", "x", "in1", [], 1),
+        ] as [(String, String, String, String, [String], Int64?)])
     func decides(name: String, destination: String, account: String, inConnector: String, tried: [String], expected: Int64?) {
         let decision = `A routing table`.table.decide(
             RouteQuery(msgid: 1, destination: destination, account: account, inConnector: inConnector, tried: tried))

@@ -7,7 +7,7 @@ extension Migration {
         sql: """
             -- One row, so that its change becomes visible with the change that it announces (a sequence would run ahead).
             CREATE TABLE configuration_version (
-                only boolean PRIMARY KEY DEFAULT true CHECK (only),
+                singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
                 version bigint NOT NULL DEFAULT 0
             );
             INSERT INTO configuration_version DEFAULT VALUES;

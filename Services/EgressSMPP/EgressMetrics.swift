@@ -1,0 +1,10 @@
+import ServiceKit
+
+/// What this service counts.
+enum EgressMetrics {
+    static let submits = Counter("signalbox_egress_smpp_submits_total", help: "submit_sm that were sent.")
+    static let answers = Counter("signalbox_egress_smpp_answers_total", help: "Answers to submit_sm.")
+    static let refused = Counter("signalbox_egress_smpp_refused_total", help: "Messages that a provider refused for good.")
+    static let receipts = Counter("signalbox_egress_smpp_receipts_total", help: "Delivery receipts that were kept.")
+    static let connects = Counter("signalbox_egress_smpp_binds_total", help: "Binds that a provider accepted.")
+}

@@ -1,0 +1,219 @@
+import Bus
+import Charset
+import Configuration
+import Logging
+import Message
+import NIOCore
+import NIOPosix
+import SMPP
+import SMPPMessage
+import ServiceKit
+import SwiftProtobuf
+
+/// One outgoing connector on this instance: its queue, its sessions, and what their answers come to.
+///
+/// An actor on one event loop, on which its sessions live too: an answer costs no hop.
+actor ProviderConnector {
+    nonisolated let eventLoop: any EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
+
+    nonisolated let configuration: ConnectorConfiguration
+    private nonisolated let logger: Logger
+    private nonisolated let health: Health
+    private let receipts: ReceiptIntake
+    private var stage: WindowedStage?
+    private var queue = SubmitQueue<SubmitSm>()
+    private var sessions: [Int: ProviderHandler] = [:]
+    private var links: [ProviderLink] = []
+    private var completions: [Completion] = []
+    private var isStopping = false
+    private var lastRefusal = ""
+
+    init(
+        configuration: ConnectorConfiguration, environment: ServiceEnvironment, health: Health, receipts: ReceiptIntake,
+        eventLoop: any EventLoop
+    ) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.health = health
+        self.receipts = receipts
+        logger = environment.logger
+    }
+
+    nonisolated var name: String { configuration.name }
+
+    func start(_ stage: WindowedStage) {
+        self.stage = stage
+        reportHealth()
+        for index in 0..<max(1, configuration.instances) {
+            let link = ProviderLink(index: index, connector: self)
+            links.append(link)
+            if configuration.isStatic { link.connect() }
+        }
+    }
+
+    /// Unbinds every session: no more is sent, what is unanswered is waited for a while.
+    func stop() async {
+        isStopping = true
+        for link in links { link.stop() }
+        for session in sessions.values { session.shutdown() }
+        let deadline = ContinuousClock.now + .seconds(6)
+        while !sessions.isEmpty, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        health.remove("connector \(name)")
+    }
+
+    // MARK: From the queue
+
+    /// Called on the stage's thread, which also builds the PDUs.
+    nonisolated func receive(_ claimed: [ClaimedRecord]) {
+        var ready: [(Claim, ShortMessage, [SubmitSm])] = []
+        var ended: [Completion] = []
+        ready.reserveCapacity(claimed.count)
+        for item in claimed {
+            guard let message = try? ShortMessage(serializedBytes: item.record.value) else {
+                logger.error("queue record is no message", metadata: ["position": "\(item.record.position)"])
+                ended.append(Completion(claim: item.claim, outputs: []))
+                continue
+            }
+            do {
+                ready.append((item.claim, message, try MessageWriter.submitSms(for: message)))
+            } catch {
+                let submission = Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: "\(error)")
+                ended.append(Completion(claim: item.claim, outputs: [submission]))
+            }
+        }
+        let (messages, completed) = (ready, ended)
+        eventLoop.execute { self.assumeIsolated { $0.add(messages, completed) } }
+    }
+
+    private func add(_ messages: [(Claim, ShortMessage, [SubmitSm])], _ completed: [Completion]) {
+        completions += completed
+        for (claim, message, parts) in messages { queue.append(claim: claim, message: message, parts: parts) }
+        if !configuration.isStatic, sessions.isEmpty { for link in links { link.connect() } }
+        pump()
+        report()
+    }
+
+    nonisolated func queueLost() {
+        eventLoop.execute {
+            self.assumeIsolated { connector in
+                connector.queue.removeAll()
+                connector.completions.removeAll()
+                for session in connector.sessions.values { session.forgetClaims() }
+            }
+        }
+    }
+
+    // MARK: From the sessions
+
+    func sessionBound(_ session: ProviderHandler, index: Int) {
+        sessions[index] = session
+        lastRefusal = ""
+        reportHealth()
+        pump()
+        report()
+    }
+
+    /// - Parameter unanswered: what the session had sent and got no answer to.
+    func sessionEnded(index: Int, unanswered: [SubmitQueue<SubmitSm>.Slot], why: String) {
+        sessions[index] = nil
+        if !unanswered.isEmpty {
+            logger.notice(
+                "unanswered submits go back to the queue", metadata: ["connector": "\(name)", "count": "\(unanswered.count)"])
+        }
+        queue.giveBack(unanswered)
+        lastRefusal = why
+        reportHealth()
+        pump()
+        report()
+    }
+
+    /// A provider's answer to one part.
+    func answered(_ slot: SubmitQueue<SubmitSm>.Slot, status: CommandStatus, smscid: String) {
+        EgressMetrics.answers.add()
+        if status == .ok {
+            guard let ids = queue.answered(slot, smscid: smscid) else { return }
+            completions.append(
+                Completion(
+                    claim: slot.outgoing.claim,
+                    outputs: [Outcome.submitted(slot.outgoing.message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport)]))
+            return
+        }
+        slot.outgoing.attempts += 1
+        let policy = AnswerPolicy.of(commandStatus: status.rawValue)
+        if policy == .slowDown || (policy == .retry && slot.outgoing.attempts < AnswerPolicy.maxAttempts) {
+            queue.giveBack([slot])
+            return
+        }
+        guard queue.fail(slot) else { return }
+        EgressMetrics.refused.add()
+        completions.append(
+            Completion(
+                claim: slot.outgoing.claim,
+                outputs: [Outcome.ended(slot.outgoing.message, connector: name, as: .rejected, reason: status.rawValue, text: "the provider refused it: \(status)")]))
+    }
+
+    /// After a read cycle of a session: more may go out, and what was answered is written down.
+    func cycleEnded() {
+        pump()
+        report()
+    }
+
+    /// Fills the windows, in the order of the queue.
+    private func pump() {
+        guard !isStopping, !queue.isEmpty, !sessions.isEmpty else { return }
+        let now = wallClockMilliseconds()
+        var open = sessions.values.filter { $0.room > 0 }
+        while let session = open.first {
+            guard session.room > 0 else {
+                open.removeFirst()
+                continue
+            }
+            guard let slot = queue.next() else { break }
+            let message = slot.outgoing.message
+            if message.expiresAt > 0, message.expiresAt <= now {
+                if queue.fail(slot) {
+                    let text = "validity period ended in the queue"
+                    completions.append(
+                        Completion(
+                            claim: slot.outgoing.claim, outputs: [Outcome.ended(message, connector: name, as: .expired, reason: 0, text: text)]))
+                }
+                continue
+            }
+            if message.times.submitted == 0 { slot.outgoing.message.times.submitted = now }
+            if let problem = session.submit(slot) {
+                guard queue.fail(slot) else { continue }
+                completions.append(
+                    Completion(
+                        claim: slot.outgoing.claim, outputs: [Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: problem)]))
+            } else {
+                EgressMetrics.submits.add()
+            }
+            // One message after the other round the sessions.
+            if open.count > 1 { open.append(open.removeFirst()) }
+        }
+        for session in sessions.values { session.flush() }
+    }
+
+    private func report() {
+        guard !completions.isEmpty else { return }
+        stage?.complete(completions)
+        completions.removeAll(keepingCapacity: true)
+    }
+
+    private func reportHealth() {
+        let component = "connector \(name)"
+        if !sessions.isEmpty || (!configuration.isStatic && queue.isEmpty) {
+            health.set(component, .healthy)
+        } else {
+            health.set(component, .failing(lastRefusal.isEmpty ? "connecting to \(configuration.addressText)" : lastRefusal))
+        }
+    }
+
+    // MARK: What providers send
+
+    /// A deliver_sm. Answered by the session once the broker has it.
+    func delivered(_ pdu: DeliverSm, to session: ProviderHandler, sequenceNumber: UInt32) {
+        receipts.take(pdu, from: session, connector: name, sequenceNumber: sequenceNumber)
+    }
+}

@@ -1,0 +1,220 @@
+import Logging
+import NIOCore
+import SMPP
+import ServiceKit
+
+/// One session with a provider: moves octets between the socket, the session machine and the connector.
+final class ProviderHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+    typealias Slot = SubmitQueue<SubmitSm>.Slot
+
+    private static let tick = TimeAmount.milliseconds(250)
+
+    private let connector: ProviderConnector
+    private let index: Int
+    private let address: String
+    private let onEnd: (_ wasBound: Bool, _ why: String) -> Void
+    private var framer = Framer()
+    private var session: Session<Slot>
+    private var out = ByteBuffer()
+    private var context: ChannelHandlerContext?
+    private var timer: RepeatedTask?
+    private var wasBound = false
+    private var why = "the provider closed the connection"
+    /// Until then nothing more is submitted: the provider asked for a pause.
+    private var pausedUntil: Int64 = 0
+
+    init(connector: ProviderConnector, index: Int, address: String, onEnd: @escaping (_ wasBound: Bool, _ why: String) -> Void) {
+        self.connector = connector
+        self.index = index
+        self.address = address
+        self.onEnd = onEnd
+        let settings = connector.configuration
+        var configuration = SessionConfiguration()
+        switch settings.windowSize {
+        case .fixed(let size): configuration.window = max(1, size)
+        case .automatic: configuration.window = 20
+        }
+        configuration.enquireLinkIntervalMilliseconds = Int64(settings.keepaliveSeconds) * 1_000
+        configuration.idleTimeoutMilliseconds = Int64(settings.idleTimeoutSeconds) * 1_000
+        configuration.responseTimeoutMilliseconds = 30_000
+        session = Session(role: .esme, configuration: configuration, now: monotonicMilliseconds())
+    }
+
+    /// How many submits it takes now.
+    var room: Int { pausedUntil > monotonicMilliseconds() ? 0 : session.room }
+
+    // MARK: The channel
+
+    func channelActive(context: ChannelHandlerContext) {
+        self.context = context
+        let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
+        timer = context.eventLoop.scheduleRepeatedTask(initialDelay: ProviderHandler.tick, delay: ProviderHandler.tick) { _ in
+            loopBound.value.timerFired()
+        }
+        let settings = connector.configuration
+        let kind: BindKind =
+            switch settings.mode {
+            case .both: .transceiver
+            case .transmit: .transmitter
+            case .receive: .receiver
+            }
+        let bind = Bind(
+            kind: kind, systemID: settings.username ?? "", password: settings.password?.revealed ?? "", systemType: settings.systemType)
+        perform(session.bind(bind, now: monotonicMilliseconds()))
+        flush()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var incoming = unwrapInboundIn(data)
+        framer.append(&incoming)
+        let now = monotonicMilliseconds()
+        while session.state != .closed, let framed = framer.next() {
+            switch framed {
+            case .malformedRequest(_, _, let error), .malformedResponse(_, _, let error):
+                connector.logger.warning("malformed PDU from the provider", metadata: log(["error": "\(error)"]))
+            case .pdu, .unknownCommand, .framingLost: break
+            }
+            perform(session.received(framed, now: now))
+        }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        connector.assumeIsolated { $0.cycleEnded() }
+        flush()
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        timer?.cancel()
+        self.context = nil
+        let unanswered = session.ended()
+        if wasBound {
+            connector.logger.notice("session ended", metadata: log(["reason": "\(why)"]))
+            connector.assumeIsolated { $0.sessionEnded(index: index, unanswered: unanswered, why: why) }
+        }
+        onEnd(wasBound, why)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        why = "\(error)"
+        context.close(promise: nil)
+    }
+
+    private func timerFired() {
+        let now = monotonicMilliseconds()
+        if pausedUntil > 0, pausedUntil <= now {
+            pausedUntil = 0
+            connector.assumeIsolated { $0.cycleEnded() }
+        }
+        guard let deadline = session.nextDeadline, deadline <= now else { return }
+        let outcome = session.timerFired(now: now)
+        if !outcome.timedOut.isEmpty {
+            // Whether the provider has them nobody knows: sent again, as after a lost session.
+            why = "\(outcome.timedOut.count) submits were not answered in time"
+            connector.assumeIsolated { $0.unanswered(outcome.timedOut) }
+            context?.close(promise: nil)
+        }
+        perform(outcome.action)
+        flush()
+    }
+
+    func flush() {
+        guard out.readableBytes > 0, let context else { return }
+        context.writeAndFlush(wrapOutboundOut(out), promise: nil)
+        out = context.channel.allocator.buffer(capacity: 0)
+    }
+
+    private func write(_ pdu: PDU) {
+        do {
+            try pdu.encode(into: &out)
+        } catch {
+            connector.logger.error("PDU not written", metadata: log(["error": "\(error)"]))
+        }
+    }
+
+    private func perform(_ action: SessionAction<Slot>) {
+        switch action {
+        case .write(let pdu): write(pdu)
+        case .writeAndClose(let pdu, let reason):
+            write(pdu)
+            close(reason)
+        case .close(let reason): close(reason)
+        case .bound:
+            wasBound = true
+            EgressMetrics.connects.add()
+            connector.logger.info("bound to the provider", metadata: log([:]))
+            connector.assumeIsolated { $0.sessionBound(self, index: index) }
+        case .completed(let slot, let pdu):
+            if AnswerPolicy.of(commandStatus: pdu.commandStatus.rawValue) == .slowDown {
+                pausedUntil = monotonicMilliseconds() + AnswerPolicy.pauseMilliseconds
+            }
+            var smscid = ""
+            if case .submitSmResp(let response) = pdu.body { smscid = response.messageID ?? "" }
+            connector.assumeIsolated { $0.answered(slot, status: pdu.commandStatus, smscid: smscid) }
+        case .unreadable(let slot, _):
+            // It was answered, we cannot tell how: taken, with no id to match a receipt by.
+            connector.assumeIsolated { $0.answered(slot, status: .ok, smscid: "") }
+        case .deliver(let pdu): requested(pdu)
+        case .authenticate, .ignore, .none: break
+        }
+    }
+
+    private func close(_ reason: CloseReason) {
+        why =
+            switch reason {
+            case .bindRejected: "the provider refused the bind: \(session.refusedWith.map { "\($0)" } ?? "no reason given")"
+            case .bindTimedOut: "the provider did not answer the bind"
+            case .enquireLinkUnanswered: "the provider did not answer enquire_link"
+            case .framingLost: "the provider's octets are no PDUs"
+            case .peerUnbound: "the provider unbound"
+            case .unbound: "unbound"
+            }
+        flush()
+        context?.close(promise: nil)
+    }
+
+    private func requested(_ pdu: PDU) {
+        switch pdu.body {
+        case .deliverSm(let deliver):
+            connector.assumeIsolated { $0.delivered(deliver, to: self, sequenceNumber: pdu.sequenceNumber) }
+        case .alertNotification, .outbind: break
+        default: answer(.response(to: pdu.commandID, sequenceNumber: pdu.sequenceNumber, commandStatus: .invalidCommandID))
+        }
+    }
+
+    // MARK: From the connector
+
+    /// Writes a submit.
+    /// - Returns: why it cannot be written at all; `nil` where it was.
+    func submit(_ slot: Slot) -> String? {
+        do throws(RequestRefusal) {
+            try session.request(.submitSm(slot.pdu), context: slot, now: monotonicMilliseconds(), into: &out)
+            return nil
+        } catch {
+            return "it cannot be sent: \(error)"
+        }
+    }
+
+    /// Answers a request of the provider.
+    func answer(_ pdu: PDU) {
+        write(pdu)
+        session.requestsAnswered(1)
+    }
+
+    func forgetClaims() {
+        // What was sent under void claims may be answered: the answers find settled slots.
+        why = "the queue was taken over by another instance"
+        context?.close(promise: nil)
+    }
+
+    func shutdown() {
+        perform(session.unbind(now: monotonicMilliseconds()))
+        flush()
+    }
+
+    private func log(_ more: Logger.Metadata) -> Logger.Metadata {
+        let own: Logger.Metadata = ["connector": "\(connector.name)", "address": "\(address)", "session": "\(index)"]
+        return own.merging(more) { _, new in new }
+    }
+}

@@ -1,0 +1,40 @@
+import ArgumentParser
+import Billing
+import DLRMatcher
+import EgressSMPP
+import IngressSMPP
+import RouteLog
+import Router
+import ServiceKit
+
+/// `signalbox run SERVICE`: one service in this process. What a container runs, and what `up` starts.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run one service.",
+        discussion: """
+            It finds its stores by SIGNALBOX_DATABASE_URL and SIGNALBOX_KAFKA, and stops in order on SIGTERM or SIGINT.
+            """)
+
+    /// The services, by the names that operators use.
+    enum Name: String, ExpressibleByArgument, CaseIterable {
+        case ingressSMPP = "ingress-smpp"
+        case router
+        case billing
+        case egressSMPP = "egress-smpp"
+        case dlrMatcher = "dlr-matcher"
+        case routeLog = "routelog"
+    }
+
+    @Argument(help: "Which one.") var service: Name
+
+    func run() async throws {
+        switch service {
+        case .ingressSMPP: try await runService(service.rawValue, build: IngressSMPPService.build)
+        case .router: try await runService(service.rawValue, build: RouterService.build)
+        case .billing: try await runService(service.rawValue, build: BillingService.build)
+        case .egressSMPP: try await runService(service.rawValue, build: EgressSMPPService.build)
+        case .dlrMatcher: try await runService(service.rawValue, build: DLRMatcherService.build)
+        case .routeLog: try await runService(service.rawValue, build: RouteLogService.build)
+        }
+    }
+}
