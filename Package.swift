@@ -85,7 +85,7 @@ let package = Package(
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
         service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
-        service("Supervisor", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Pricing", "CPlatform", logging]),
+        service("Supervisor", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Pricing", "SMPP", "Charset", "CPlatform", nioCore, logging]),
 
         .executableTarget(
             name: "Signalbox",

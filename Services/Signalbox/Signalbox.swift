@@ -17,5 +17,6 @@ struct Signalbox: AsyncParsableCommand {
             PriceCommand.self,
             ConnectorCommand.self,
             MessageCommand.self,
+            SendCommand.self,
         ])
 }
