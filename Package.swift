@@ -63,6 +63,7 @@ let package = Package(
         shared("Message", [protobuf]),
         shared("Charset"),
         shared("SMPP", [nioCore, "Charset"]),
+        shared("SMPPMessage", ["SMPP", "Charset", "Message"]),
         shared("Routing"),
         shared("Pricing", ["Routing"]),
         shared("Configuration", ["Pricing"]),
@@ -76,9 +77,19 @@ let package = Package(
             ["Bus", "Database", "Store", "Message", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals]),
 
         service(
-            "IngressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
+            "IngressSMPP",
+            [
+                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
+                nioPosix,
+                logging, lifecycle,
+            ]),
         service(
-            "EgressSMPP", ["ServiceKit", "Bus", "Database", "Store", "Message", "SMPP", "Charset", nioCore, nioPosix, logging, lifecycle]),
+            "EgressSMPP",
+            [
+                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
+                nioPosix,
+                logging, lifecycle,
+            ]),
         service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
         service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
@@ -101,7 +112,9 @@ let package = Package(
         tests("PriceTable", ["Pricing"]),
         tests("RouteLog", ["RouteLog", "Message"]),
         tests("ServiceKit", ["ServiceKit"]),
-        tests("Stages", ["Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "TestSupport", protobuf]),
+        tests(
+            "Stages",
+            ["Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "TestSupport", protobuf]),
         // Tests, and what several of them share.
         .target(name: "TestSupport", dependencies: ["Database"], path: "Tests/Support", swiftSettings: strict),
         tests("Database", ["Database", "Pricing", "TestSupport"]),

@@ -12,14 +12,12 @@ import SwiftProtobuf
 
 /// One outgoing connector on this instance: its queue, its sessions, and what their answers come to.
 ///
-/// An actor on one event loop, on which its sessions live too: an answer costs no hop.
-actor ProviderConnector {
-    nonisolated let eventLoop: any EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
-
-    nonisolated let configuration: ConnectorConfiguration
-    private nonisolated let logger: Logger
-    private nonisolated let health: Health
+/// Lives on one event loop, like all its sessions: an answer costs no hop. `QueueFeed` is the way in from elsewhere.
+final class ProviderConnector {
+    let eventLoop: any EventLoop
+    let configuration: ConnectorConfiguration
+    let logger: Logger
+    private let health: Health
     private let receipts: ReceiptIntake
     private var stage: WindowedStage?
     private var queue = SubmitQueue<SubmitSm>()
@@ -40,7 +38,7 @@ actor ProviderConnector {
         logger = environment.logger
     }
 
-    nonisolated var name: String { configuration.name }
+    var name: String { configuration.name }
 
     func start(_ stage: WindowedStage) {
         self.stage = stage
@@ -52,41 +50,19 @@ actor ProviderConnector {
         }
     }
 
-    /// Unbinds every session: no more is sent, what is unanswered is waited for a while.
-    func stop() async {
+    /// Unbinds every session: no more is sent, what is unanswered is waited for a while (`hasSessions` tells how long).
+    func beginStop() {
         isStopping = true
         for link in links { link.stop() }
         for session in sessions.values { session.shutdown() }
-        let deadline = ContinuousClock.now + .seconds(6)
-        while !sessions.isEmpty, ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
         health.remove("connector \(name)")
     }
 
+    var hasSessions: Bool { !sessions.isEmpty }
+
     // MARK: From the queue
 
-    /// Called on the stage's thread, which also builds the PDUs.
-    nonisolated func receive(_ claimed: [ClaimedRecord]) {
-        var ready: [(Claim, ShortMessage, [SubmitSm])] = []
-        var ended: [Completion] = []
-        ready.reserveCapacity(claimed.count)
-        for item in claimed {
-            guard let message = try? ShortMessage(serializedBytes: item.record.value) else {
-                logger.error("queue record is no message", metadata: ["position": "\(item.record.position)"])
-                ended.append(Completion(claim: item.claim, outputs: []))
-                continue
-            }
-            do {
-                ready.append((item.claim, message, try MessageWriter.submitSms(for: message)))
-            } catch {
-                let submission = Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: "\(error)")
-                ended.append(Completion(claim: item.claim, outputs: [submission]))
-            }
-        }
-        let (messages, completed) = (ready, ended)
-        eventLoop.execute { self.assumeIsolated { $0.add(messages, completed) } }
-    }
-
-    private func add(_ messages: [(Claim, ShortMessage, [SubmitSm])], _ completed: [Completion]) {
+    func add(_ messages: [(Claim, ShortMessage, [SubmitSm])], _ completed: [Completion]) {
         completions += completed
         for (claim, message, parts) in messages { queue.append(claim: claim, message: message, parts: parts) }
         if !configuration.isStatic, sessions.isEmpty { for link in links { link.connect() } }
@@ -94,14 +70,11 @@ actor ProviderConnector {
         report()
     }
 
-    nonisolated func queueLost() {
-        eventLoop.execute {
-            self.assumeIsolated { connector in
-                connector.queue.removeAll()
-                connector.completions.removeAll()
-                for session in connector.sessions.values { session.forgetClaims() }
-            }
-        }
+    /// All claims are void: what is queued here will be handed out again, here or elsewhere.
+    func queueLost() {
+        queue.removeAll()
+        completions.removeAll()
+        for session in sessions.values { session.forgetClaims() }
     }
 
     // MARK: From the sessions
@@ -136,7 +109,9 @@ actor ProviderConnector {
             completions.append(
                 Completion(
                     claim: slot.outgoing.claim,
-                    outputs: [Outcome.submitted(slot.outgoing.message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport)]))
+                    outputs: [
+                        Outcome.submitted(slot.outgoing.message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport)
+                    ]))
             return
         }
         slot.outgoing.attempts += 1
@@ -150,8 +125,27 @@ actor ProviderConnector {
         completions.append(
             Completion(
                 claim: slot.outgoing.claim,
-                outputs: [Outcome.ended(slot.outgoing.message, connector: name, as: .rejected, reason: status.rawValue, text: "the provider refused it: \(status)")]))
+                outputs: [
+                    Outcome.ended(
+                        slot.outgoing.message, connector: name, as: .rejected, reason: status.rawValue,
+                        text: "the provider refused it: \(status)")
+                ]))
     }
+
+    /// Submits that were not answered in time: their session closes, and they go out again.
+    func unanswered(_ slots: [SubmitQueue<SubmitSm>.Slot]) { queue.giveBack(slots) }
+
+    /// An attempt to connect failed, or a session ended.
+    func noteFailure(_ why: String, index: Int) {
+        if why != lastRefusal {
+            logger.warning("not connected", metadata: ["connector": "\(name)", "session": "\(index)", "reason": "\(why)"])
+        }
+        lastRefusal = why
+        reportHealth()
+    }
+
+    /// Whether a lost session is to be opened again.
+    var wantsConnection: Bool { !isStopping && (configuration.isStatic || !queue.isEmpty) }
 
     /// After a read cycle of a session: more may go out, and what was answered is written down.
     func cycleEnded() {
@@ -176,7 +170,8 @@ actor ProviderConnector {
                     let text = "validity period ended in the queue"
                     completions.append(
                         Completion(
-                            claim: slot.outgoing.claim, outputs: [Outcome.ended(message, connector: name, as: .expired, reason: 0, text: text)]))
+                            claim: slot.outgoing.claim,
+                            outputs: [Outcome.ended(message, connector: name, as: .expired, reason: 0, text: text)]))
                 }
                 continue
             }
@@ -185,7 +180,8 @@ actor ProviderConnector {
                 guard queue.fail(slot) else { continue }
                 completions.append(
                     Completion(
-                        claim: slot.outgoing.claim, outputs: [Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: problem)]))
+                        claim: slot.outgoing.claim,
+                        outputs: [Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: problem)]))
             } else {
                 EgressMetrics.submits.add()
             }
@@ -214,6 +210,6 @@ actor ProviderConnector {
 
     /// A deliver_sm. Answered by the session once the broker has it.
     func delivered(_ pdu: DeliverSm, to session: ProviderHandler, sequenceNumber: UInt32) {
-        receipts.take(pdu, from: session, connector: name, sequenceNumber: sequenceNumber)
+        receipts.take(pdu, from: session, connector: name, sequenceNumber: sequenceNumber, eventLoop: eventLoop)
     }
 }

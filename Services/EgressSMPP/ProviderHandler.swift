@@ -1,3 +1,4 @@
+import Configuration
 import Logging
 import NIOCore
 import SMPP
@@ -81,7 +82,7 @@ final class ProviderHandler: ChannelInboundHandler {
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        connector.assumeIsolated { $0.cycleEnded() }
+        connector.cycleEnded()
         flush()
     }
 
@@ -91,7 +92,7 @@ final class ProviderHandler: ChannelInboundHandler {
         let unanswered = session.ended()
         if wasBound {
             connector.logger.notice("session ended", metadata: log(["reason": "\(why)"]))
-            connector.assumeIsolated { $0.sessionEnded(index: index, unanswered: unanswered, why: why) }
+            connector.sessionEnded(index: index, unanswered: unanswered, why: why)
         }
         onEnd(wasBound, why)
     }
@@ -105,14 +106,14 @@ final class ProviderHandler: ChannelInboundHandler {
         let now = monotonicMilliseconds()
         if pausedUntil > 0, pausedUntil <= now {
             pausedUntil = 0
-            connector.assumeIsolated { $0.cycleEnded() }
+            connector.cycleEnded()
         }
         guard let deadline = session.nextDeadline, deadline <= now else { return }
         let outcome = session.timerFired(now: now)
         if !outcome.timedOut.isEmpty {
             // Whether the provider has them nobody knows: sent again, as after a lost session.
             why = "\(outcome.timedOut.count) submits were not answered in time"
-            connector.assumeIsolated { $0.unanswered(outcome.timedOut) }
+            connector.unanswered(outcome.timedOut)
             context?.close(promise: nil)
         }
         perform(outcome.action)
@@ -144,17 +145,17 @@ final class ProviderHandler: ChannelInboundHandler {
             wasBound = true
             EgressMetrics.connects.add()
             connector.logger.info("bound to the provider", metadata: log([:]))
-            connector.assumeIsolated { $0.sessionBound(self, index: index) }
+            connector.sessionBound(self, index: index)
         case .completed(let slot, let pdu):
             if AnswerPolicy.of(commandStatus: pdu.commandStatus.rawValue) == .slowDown {
                 pausedUntil = monotonicMilliseconds() + AnswerPolicy.pauseMilliseconds
             }
             var smscid = ""
             if case .submitSmResp(let response) = pdu.body { smscid = response.messageID ?? "" }
-            connector.assumeIsolated { $0.answered(slot, status: pdu.commandStatus, smscid: smscid) }
+            connector.answered(slot, status: pdu.commandStatus, smscid: smscid)
         case .unreadable(let slot, _):
             // It was answered, we cannot tell how: taken, with no id to match a receipt by.
-            connector.assumeIsolated { $0.answered(slot, status: .ok, smscid: "") }
+            connector.answered(slot, status: .ok, smscid: "")
         case .deliver(let pdu): requested(pdu)
         case .authenticate, .ignore, .none: break
         }
@@ -177,7 +178,7 @@ final class ProviderHandler: ChannelInboundHandler {
     private func requested(_ pdu: PDU) {
         switch pdu.body {
         case .deliverSm(let deliver):
-            connector.assumeIsolated { $0.delivered(deliver, to: self, sequenceNumber: pdu.sequenceNumber) }
+            connector.delivered(deliver, to: self, sequenceNumber: pdu.sequenceNumber)
         case .alertNotification, .outbind: break
         default: answer(.response(to: pdu.commandID, sequenceNumber: pdu.sequenceNumber, commandStatus: .invalidCommandID))
         }

@@ -34,14 +34,14 @@ final class ProviderLink {
         let address = addresses[attempt % addresses.count]
         attempt += 1
         let loopBound = NIOLoopBound(self, eventLoop: connector.eventLoop)
-        let (connector, index) = (connector, index)
         ClientBootstrap(group: connector.eventLoop)
             .connectTimeout(ProviderLink.connectTimeout)
             .channelOption(.socketOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let handler = ProviderHandler(connector: connector, index: index, address: "\(address)") { wasBound, why in
-                        loopBound.value.ended(wasBound: wasBound, why: why)
+                    let link = loopBound.value
+                    let handler = ProviderHandler(connector: link.connector, index: link.index, address: "\(address)") { wasBound, why in
+                        link.ended(wasBound: wasBound, why: why)
                     }
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
@@ -54,14 +54,14 @@ final class ProviderLink {
     private func ended(wasBound: Bool, why: String) {
         isBusy = false
         if wasBound { wait = ProviderLink.firstWaitMilliseconds }
-        connector.assumeIsolated { $0.noteFailure(why, index: index) }
+        connector.noteFailure(why, index: index)
         guard !isStopped else { return }
         let delay = wait + Int64.random(in: 0...(wait / 4))
         wait = min(wait * 2, ProviderLink.longestWaitMilliseconds)
         let loopBound = NIOLoopBound(self, eventLoop: connector.eventLoop)
         connector.eventLoop.scheduleTask(in: .milliseconds(delay)) {
             let link = loopBound.value
-            if link.connector.assumeIsolated({ $0.wantsConnection }) { link.connect() }
+            if link.connector.wantsConnection { link.connect() }
         }
     }
 }

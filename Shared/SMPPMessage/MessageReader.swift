@@ -69,8 +69,8 @@ public enum MessageReader {
 
     private static func time(_ text: String, now: Int64, status: CommandStatus, field: String) throws(Refusal) -> Int64 {
         guard !text.isEmpty else { return 0 }
-        guard let time = SMPPTime(text) else { throw Refusal(status: status, reason: "\(field) cannot be read") }
-        return time.milliseconds(since1970: now)
+        guard let time = SMPPTime.parse(text, now: now) else { throw Refusal(status: status, reason: "\(field) cannot be read") }
+        return time
     }
 
     private static func body(_ pdu: ShortMessagePDU, _ defaultEncoding: TextEncoding) throws(Refusal) -> (Body, UInt32) {

@@ -19,9 +19,11 @@ public enum MessageWriter {
     /// taken from its id.
     public static func submitSms(for message: ShortMessage, encoding: EncodingOptions = .init()) throws(Unwritable) -> [SubmitSm] {
         var template = try template(message)
-        template.registeredDelivery = message.reportRequest == .none ? .none : .finalReceipt
-        if message.intermediateReports { template.registeredDelivery = RegisteredDelivery(rawValue: template.registeredDelivery.rawValue | 0x10) }
-        if message.expiresAt > 0 { template.validityPeriod = SMPPTime.absolute(milliseconds: message.expiresAt).text }
+        template.registeredDelivery = message.reportRequest == .none ? .none : .final
+        if message.intermediateReports {
+            template.registeredDelivery = RegisteredDelivery(rawValue: template.registeredDelivery.rawValue | 0x10)
+        }
+        if message.expiresAt > 0 { template.validityPeriod = SMPPTime.absolute(message.expiresAt) }
         return try segments(message, encoding).map { segment in
             var part = template
             part.shortMessage = segment.userData

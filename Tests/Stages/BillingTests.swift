@@ -26,7 +26,8 @@ import Testing
             "INSERT INTO emguser (username, charge_balance, allowpostpaid, charge_balance_postpaid_limit) VALUES ('post', 0, 1, -0.1)")
         _ = try connection.execute("INSERT INTO emguser (username, creditssend, creditssenddec) VALUES ('credits', 1, 500000)")
         let transform = BillingTransform(
-            prices: { Self.prices }, ids: SharedMessageIDs(MessageIDs(slot: 0)), connect: { try Connection(url: url, applicationName: "billing") })
+            prices: { Self.prices }, ids: SharedMessageIDs(MessageIDs(slot: 0)),
+            connect: { try Connection(url: url, applicationName: "billing") })
 
         // Exactly the price is enough; one part more is not; what is free goes also then.
         let batch = [
@@ -52,7 +53,10 @@ import Testing
         // The same batch again: nothing moves, the same goes on.
         let again = try transform.process(batch)
         #expect(try Self.balance(connection) == .zero)
-        #expect(try StageFixtures.records(ShortMessage.self, of: again, to: Topics.queue("out")).map(\.charge.chargeMicros) == [50_000, 100_000, 0])
+        #expect(
+            try StageFixtures.records(ShortMessage.self, of: again, to: Topics.queue("out")).map(\.charge.chargeMicros) == [
+                50_000, 100_000, 0,
+            ])
 
         // A refused submission is refunded, once.
         var refused = Submission()

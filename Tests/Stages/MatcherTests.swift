@@ -59,12 +59,14 @@ import Testing
 
         // Three parts: one report, when the last part is closed, with the worst end.
         _ = try transform.process([submitted(3, Self.submission(4, ["d1", "d2", "d3"]))])
-        #expect(try Self.reports(transform.process([received(4, Self.receipt("d2")), received(5, Self.receipt("d1", .undeliverable))])).isEmpty)
+        #expect(
+            try Self.reports(transform.process([received(4, Self.receipt("d2")), received(5, Self.receipt("d1", .undeliverable))])).isEmpty)
         let last = try transform.process([received(6, Self.receipt("d3"))])
         let report = try #require(try StageFixtures.records(ShortMessage.self, of: last, to: Topics.queue("in")).first)
         #expect(report.origMsgid == 4)
         #expect(report.report.status == .undeliverable)
-        #expect(try Self.reports(transform.process([received(5, Self.receipt("d1", .undeliverable))])).isEmpty, "a replay of an earlier part")
+        #expect(
+            try Self.reports(transform.process([received(5, Self.receipt("d1", .undeliverable))])).isEmpty, "a replay of an earlier part")
 
         // An intermediate report is news for the log only.
         _ = try transform.process([submitted(4, Self.submission(5, ["e"]))])

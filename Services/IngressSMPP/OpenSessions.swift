@@ -1,0 +1,32 @@
+import NIOCore
+import Synchronization
+
+/// The connections of one connector, so that they can be ended in order.
+final class OpenSessions: Sendable {
+    /// How long clients may take to answer our unbind.
+    private static let patience = Duration.seconds(6)
+
+    private struct Entry: Sendable {
+        var handler: NIOLoopBound<ESMEHandler>
+        var channel: any Channel
+    }
+
+    private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+
+    /// Called on the channel's event loop.
+    func add(_ handler: NIOLoopBound<ESMEHandler>, _ channel: any Channel) {
+        let key = ObjectIdentifier(channel)
+        entries.withLock { $0[key] = Entry(handler: handler, channel: channel) }
+        channel.closeFuture.whenComplete { [self] _ in _ = entries.withLock { $0.removeValue(forKey: key) } }
+    }
+
+    /// Unbinds every session and waits until they are gone, or patience ends.
+    func shutdown() async {
+        for entry in entries.withLock({ Array($0.values) }) {
+            entry.channel.eventLoop.execute { entry.handler.value.shutdown() }
+        }
+        let deadline = ContinuousClock.now + OpenSessions.patience
+        while !(entries.withLock { $0.isEmpty }), ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        for entry in entries.withLock({ Array($0.values) }) { entry.channel.close(promise: nil) }
+    }
+}
