@@ -38,13 +38,17 @@ struct SendCommand: AsyncParsableCommand {
                 databaseURL: wait ? try store.databaseURL() : nil, timeoutSeconds: timeout))
         for failure in result.failures { printError("Error: \(failure)") }
         try output.print(result, text: result.messages.map { wait ? $0.text : $0.id }.joined(separator: "\n"))
-        if !result.isComplete { printError("Error: not every message came to its end within \(timeout) s; `signalbox message show ID` tells more") }
+        if !result.isComplete {
+            printError("Error: not every message came to its end within \(timeout) s; `signalbox message show ID` tells more")
+        }
         guard result.failures.isEmpty, result.isComplete else { throw ExitCode(1) }
     }
 
     private func place(_ state: UpState?) throws -> (String, Int) {
         if let address {
-            guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]), (1...65_535).contains(port) else {
+            guard let colon = address.lastIndex(of: ":"), let port = Int(address[address.index(after: colon)...]),
+                (1...65_535).contains(port)
+            else {
                 throw CommandFailure("--address must be host:port: \(address)")
             }
             let host = address[..<colon]

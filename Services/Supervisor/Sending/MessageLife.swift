@@ -88,6 +88,7 @@ public struct MessageLife: Encodable, Sendable {
     private static func clock(_ milliseconds: Int64) -> String {
         let inDay = ((milliseconds % 86_400_000) + 86_400_000) % 86_400_000
         func digits(_ number: Int64, _ count: Int) -> String { String(String(number + 1_000).suffix(count)) }
-        return "\(digits(inDay / 3_600_000, 2)):\(digits(inDay / 60_000 % 60, 2)):\(digits(inDay / 1_000 % 60, 2)).\(digits(inDay % 1_000, 3))"
+        return
+            "\(digits(inDay / 3_600_000, 2)):\(digits(inDay / 60_000 % 60, 2)):\(digits(inDay / 1_000 % 60, 2)).\(digits(inDay % 1_000, 3))"
     }
 }

@@ -38,7 +38,8 @@ struct SubmitClient {
         try perform(bind)
         while !isBound {
             guard closed == nil else {
-                throw UpError("the gateway refused the bind of \(account): \(session.refusedWith.map(Self.explain) ?? "it closed the connection")")
+                throw UpError(
+                    "the gateway refused the bind of \(account): \(session.refusedWith.map(Self.explain) ?? "it closed the connection")")
             }
             try turn(waitingMilliseconds: 200)
         }
@@ -58,7 +59,9 @@ struct SubmitClient {
                 next += 1
             }
             if output.readableBytes > 0 { try connection.send(Array(output.readableBytesView)) }
-            guard closed == nil else { throw UpError("the gateway closed the session (\(closed?.rawValue ?? "")) before it had answered all") }
+            guard closed == nil else {
+                throw UpError("the gateway closed the session (\(closed?.rawValue ?? "")) before it had answered all")
+            }
             try turn(waitingMilliseconds: 200)
         }
     }

@@ -35,7 +35,11 @@ final class TCPConnection {
         var offset = 0
         while offset < bytes.count {
             let count = bytes[offset...].withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            if count > 0 { offset += count } else if errno != EINTR { throw UpError("the connection broke: \(String(cString: strerror(errno)))") }
+            if count > 0 {
+                offset += count
+            } else if errno != EINTR {
+                throw UpError("the connection broke: \(String(cString: strerror(errno)))")
+            }
         }
     }
 
