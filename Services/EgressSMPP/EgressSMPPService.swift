@@ -83,6 +83,7 @@ final class ConnectorPool: Service {
 
     private func start(_ configuration: ConnectorConfiguration) async throws -> Running {
         let environment = context.environment
+        try await TopicSetup.ensure(environment, connectors: [configuration.name])
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let (health, receipts) = (context.health, receipts)
         let connector = try await eventLoop.submit {

@@ -76,6 +76,7 @@ final class ListenerPool: Service {
 
     private func start(_ configuration: ConnectorConfiguration) async throws -> Running {
         let environment = context.environment
+        try await TopicSetup.ensure(environment, connectors: [configuration.name])
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let delivery = ClientDelivery(
             connector: configuration.name, eventLoop: eventLoop, database: context.database, intake: intake, logger: environment.logger)

@@ -34,6 +34,7 @@ public func runService(_ name: String, build: (ServiceContext) async throws -> [
     if let port = environment.httpPort {
         services.append(HealthEndpoint(port: port, health: health, logger: environment.logger))
     }
+    try await TopicSetup.ensure(environment, connectors: [])
     services += try await build(context)
     environment.logger.info("service starts", metadata: ["instance": "\(environment.instance)"])
     var configuration = ServiceGroupConfiguration(
