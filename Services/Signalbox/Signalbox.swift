@@ -4,5 +4,8 @@ import ArgumentParser
 @main
 struct Signalbox: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.")
+        commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.",
+        subcommands: [
+            SMSCCommand.self
+        ])
 }
