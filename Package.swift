@@ -105,7 +105,7 @@ let package = Package(
             dependencies: [
                 "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "LocalBroker", "SMSCSimulator",
                 "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
-                "SMPP", "Charset", arguments, logging, lifecycle,
+                "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
 

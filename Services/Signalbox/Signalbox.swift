@@ -18,5 +18,6 @@ struct Signalbox: AsyncParsableCommand {
             ConnectorCommand.self,
             MessageCommand.self,
             SendCommand.self,
+            SMSCCommand.self
         ])
 }
