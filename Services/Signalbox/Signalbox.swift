@@ -19,5 +19,6 @@ struct Signalbox: AsyncParsableCommand {
             MessageCommand.self,
             SendCommand.self,
             SMSCCommand.self
+            BrokerCommand.self
         ])
 }

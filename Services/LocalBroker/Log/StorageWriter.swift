@@ -1,0 +1,147 @@
+import NIOCore
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// The journal and the partition files as the storage thread writes them: first the journal, then one `fdatasync`, then the
+/// partitions' own files, which need no sync of their own before the next checkpoint.
+///
+/// Only the storage thread calls `perform` and `rotate`; the lock makes that visible to the compiler and is never contended.
+final class StorageWriter: Sendable {
+    private struct Contents {
+        var journal: OpenFile
+        var position: Int64 = 0
+        /// Files written since the last rotation: the next checkpoint syncs them.
+        var dirty: [ObjectIdentifier: OpenFile] = [:]
+        var unsynced = false
+    }
+
+    private let contents: Mutex<Contents>
+    private let directory: String
+
+    static func journalDirectory(_ directory: String) -> String { "\(directory)/journal" }
+
+    static func journalName(_ sequence: UInt64) -> String {
+        let digits = String(sequence)
+        return String(repeating: "0", count: max(0, 20 - digits.count)) + digits + ".journal"
+    }
+
+    /// Opens a new journal whose first entry will be `sequence`.
+    init(directory: String, sequence: UInt64) throws(FileError) {
+        self.directory = directory
+        self.contents = Mutex(Contents(journal: try Self.create(directory, sequence)))
+    }
+
+    private static func create(_ directory: String, _ sequence: UInt64) throws(FileError) -> OpenFile {
+        let folder = journalDirectory(directory)
+        try Directory.create(folder)
+        let file = try OpenFile("\(folder)/\(journalName(sequence))", .readWriteCreate)
+        try file.truncate(to: 0)
+        try file.syncData()
+        try Directory.sync(folder)
+        return file
+    }
+
+    /// Writes a round. It may be called again with the same round after it threw: everything goes to fixed places.
+    /// - Parameter sync: whether the journal is synced before this returns.
+    func perform(_ round: Round, sync: Bool) throws(FileError) {
+        let result = contents.withLock { (contents: inout Contents) -> Result<Void, FileError> in
+            do throws(FileError) {
+                if round.journal.readableBytes > 0 {
+                    try contents.journal.write(round.journal, at: contents.position)
+                    contents.unsynced = true
+                }
+                if sync, contents.unsynced {
+                    try contents.journal.syncData()
+                    contents.unsynced = false
+                }
+                for group in round.groups {
+                    try Self.write(group, of: round)
+                    contents.dirty[ObjectIdentifier(group.file)] = group.file
+                }
+                contents.position += Int64(round.journal.readableBytes)
+                return .success(())
+            } catch {
+                return .failure(error)
+            }
+        }
+        try result.get()
+        for path in round.removals { Directory.removeTree(path); Directory.remove(file: path) }
+    }
+
+    /// Starts the journal that begins with `sequence`. Returns the files that a checkpoint taken here has to sync.
+    func rotate(to sequence: UInt64) throws(FileError) -> [OpenFile] {
+        let next = try Self.create(directory, sequence)
+        return contents.withLock { contents in
+            contents.journal = next
+            contents.position = 0
+            contents.unsynced = false
+            let files = Array(contents.dirty.values)
+            contents.dirty.removeAll()
+            return files
+        }
+    }
+
+    /// Writes the octets of `group`, which lie scattered in memory and together in the file.
+    static func write(_ group: WriteGroup, of round: Round) throws(FileError) {
+        let failed: FileError? = round.journal.withUnsafeReadableBytes { journal in
+            round.side.withUnsafeReadableBytes { side in
+                var vectors: [iovec] = []
+                vectors.reserveCapacity(group.pieces.count)
+                for piece in group.pieces {
+                    let base = piece.inJournal ? journal.baseAddress : side.baseAddress
+                    vectors.append(
+                        iovec(iov_base: UnsafeMutableRawPointer(mutating: base.map { $0 + piece.offset }), iov_len: piece.length))
+                }
+                var position = group.position
+                var first = 0
+                while first < vectors.count {
+                    let count = min(vectors.count - first, 1024)
+                    let written = vectors.withUnsafeBufferPointer {
+                        pwritev(group.file.descriptor, $0.baseAddress.map { $0 + first }, Int32(count), off_t(position))
+                    }
+                    if written < 0 {
+                        if errno == EINTR { continue }
+                        return group.file.failure("write")
+                    }
+                    position += Int64(written)
+                    var rest = written
+                    while first < vectors.count, rest >= vectors[first].iov_len {
+                        rest -= vectors[first].iov_len
+                        first += 1
+                    }
+                    if rest > 0, first < vectors.count {
+                        vectors[first].iov_base = vectors[first].iov_base.map { $0 + rest }
+                        vectors[first].iov_len -= rest
+                    }
+                }
+                return nil
+            }
+        }
+        if let failed { throw failed }
+    }
+
+    /// Makes a checkpoint: what the partitions' files hold becomes durable, then the state that refers to it, then the
+    /// journals before `sequence` go. Runs on a thread of its own, beside the writing.
+    static func checkpoint(_ snapshot: ByteBuffer, files: [OpenFile], sequence: UInt64, directory: String) throws(FileError) {
+        var folders: Set<String> = []
+        for file in files {
+            try file.syncData()
+            let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
+            folders.insert(parts.dropLast().joined(separator: "/"))
+            folders.insert(parts.dropLast(2).joined(separator: "/"))
+        }
+        for folder in folders where Directory.exists(folder) { try Directory.sync(folder) }
+        try Directory.create("\(directory)/topics")
+        try Directory.sync("\(directory)/topics")
+        try Directory.replace(Checkpoint.path(directory), with: snapshot)
+        let folder = journalDirectory(directory)
+        for name in Directory.names(folder) where name.hasSuffix(".journal") && name < journalName(sequence) {
+            Directory.remove(file: "\(folder)/\(name)")
+        }
+    }
+}

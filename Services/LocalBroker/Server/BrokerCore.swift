@@ -1,0 +1,323 @@
+import Logging
+import NIOCore
+import NIOPosix
+
+/// The broker's mind: all state, one thread, no lock. Requests come in batches, one batch is one turn, and whatever a turn
+/// decided goes to the disk as one round. While a round is on the disk the next one fills.
+///
+/// An answer leaves when everything that was decided before it is durable; so nobody ever learns of what a crash could undo.
+final class BrokerCore {
+    struct Inflight {
+        var round: Round
+        var ends: [(PartitionLog, LogPosition)]
+        var replies: [Reply]
+        /// Set when a checkpoint was taken at the end of this round.
+        var checkpoint: (snapshot: ByteBuffer, sequence: UInt64)?
+        var failures = 0
+    }
+
+    let loop: any EventLoop
+    let ioLoops: [any EventLoop]
+    let configuration: BrokerConfiguration
+    let advertised: (host: String, port: Int32)
+    let logger: Logger
+    let state: BrokerState
+    let writer: StorageWriter
+    let storagePool: NIOThreadPool
+    let readerPool: NIOThreadPool
+    let checkpointPool: NIOThreadPool
+
+    private var inflight: Inflight?
+    private var replies: [Reply] = []
+    private var journalSize = 0
+    private var checkpointRunning = false
+    /// A checkpoint failed to sync: the journals are kept and the next start writes the files again.
+    private var checkpointsStopped = false
+    private(set) var storageFailing = false
+    private var lastSync: NIODeadline = .now()
+    private var unsyncedRounds = false
+    private var stopping: EventLoopPromise<Void>?
+    private var turnScheduled = false
+
+    // Long polls, by number.
+    var fetches: [Int: WaitingFetch] = [:]
+    var nextFetch = 0
+    var groupTimer: Scheduled<Void>?
+    var groupTimerDue: Int64 = .max
+    let clusterID = "signalbox-local-broker"
+    static let nodeID: Int32 = 1
+
+    init(
+        loop: any EventLoop, ioLoops: [any EventLoop], configuration: BrokerConfiguration, advertised: (host: String, port: Int32),
+        logger: Logger, state: BrokerState, writer: StorageWriter, storagePool: NIOThreadPool, readerPool: NIOThreadPool,
+        checkpointPool: NIOThreadPool
+    ) {
+        self.loop = loop
+        self.ioLoops = ioLoops
+        self.configuration = configuration
+        self.advertised = advertised
+        self.logger = logger
+        self.state = state
+        self.writer = writer
+        self.storagePool = storagePool
+        self.readerPool = readerPool
+        self.checkpointPool = checkpointPool
+    }
+
+    /// Milliseconds that only go forward, for deadlines.
+    var monotonic: Int64 { Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000) }
+
+    func bound<T>(_ value: T) -> NIOLoopBound<T> { NIOLoopBound(value, eventLoop: loop) }
+
+    // MARK: Turns
+
+    func handle(_ requests: [Request]) {
+        guard stopping == nil else {
+            replies += requests.map { Reply(to: $0.reply, content: .close) }
+            endTurn()
+            return
+        }
+        let now = wallClockMilliseconds()
+        for request in requests { handle(request, now: now) }
+        endTurn()
+    }
+
+    private func handle(_ request: Request, now: Int64) {
+        switch request.body {
+        case .produce(let produce): handleProduce(produce, request.reply, now: now)
+        case .fetch(let fetch): handleFetch(fetch, request.reply)
+        case .other(let body):
+            do throws(WireError) {
+                try handleOther(request, body, now: now)
+            } catch {
+                logger.info("a request makes no sense", metadata: ["api": "\(request.reply.api)", "error": "\(error)"])
+                replies.append(Reply(to: request.reply, content: .close))
+            }
+        }
+    }
+
+    func answer(_ to: PendingReply, _ writer: consuming KafkaWriter) {
+        replies.append(Reply(to: to, content: .frame(writer.finish())))
+    }
+
+    func answerSilence(_ to: PendingReply) { replies.append(Reply(to: to, content: .silence)) }
+
+    /// Ends a turn: what was decided starts towards the disk, answers wait for it, or leave when there is nothing to wait for.
+    func endTurn() {
+        if inflight == nil {
+            if state.round.isEmpty {
+                let ready = replies
+                replies.removeAll(keepingCapacity: true)
+                deliver(ready)
+            } else {
+                startRound()
+            }
+        } else if state.round.isEmpty, !replies.isEmpty, storageFailing {
+            // The round under way may wait for long. Nothing that was decided since rests in these answers but refusals.
+            let ready = replies
+            replies.removeAll(keepingCapacity: true)
+            deliver(ready)
+        } else if state.round.isEmpty, !replies.isEmpty {
+            // Nothing new was decided, but what these answers rest on may be in the round under way.
+            inflight?.replies += replies
+            replies.removeAll(keepingCapacity: true)
+        }
+    }
+
+    private func startRound() {
+        let (round, ends) = state.takeRound()
+        var next = Inflight(round: round, ends: ends, replies: replies)
+        replies.removeAll(keepingCapacity: true)
+        journalSize += round.journal.readableBytes
+        if journalSize >= configuration.journalBytes, !checkpointRunning, !checkpointsStopped {
+            checkpointRunning = true
+            next.checkpoint = (Checkpoint.encode(state), state.nextSequence)
+            journalSize = 0
+        }
+        inflight = next
+        submitRound()
+    }
+
+    private func syncDue() -> Bool {
+        switch configuration.fsync {
+        case .always: true
+        case .interval(let milliseconds): NIODeadline.now() - lastSync >= .milliseconds(Int64(milliseconds))
+        case .never: false
+        }
+    }
+
+    private func submitRound() {
+        guard let current = inflight else { return }
+        let sync = syncDue() || stopping != nil
+        if sync { lastSync = .now() }
+        unsyncedRounds = !sync
+        let (writer, round, rotation) = (self.writer, current.round, current.checkpoint?.sequence)
+        let me = bound(self)
+        storagePool.submit { [loop] _ in
+            let outcome: Result<[OpenFile]?, FileError>
+            do throws(FileError) {
+                try writer.perform(round, sync: sync)
+                outcome = .success(try rotation.map { sequence throws(FileError) in try writer.rotate(to: sequence) })
+            } catch {
+                outcome = .failure(error)
+            }
+            loop.execute { me.value.roundEnded(outcome) }
+        }
+    }
+
+    private func roundEnded(_ outcome: Result<[OpenFile]?, FileError>) {
+        guard var done = inflight else { return }
+        switch outcome {
+        case .failure(let error):
+            // Kept and tried again: nothing of it is lost, and a client that gives up is told to come back.
+            if done.failures == 0 { logger.error("the disk refuses a write", metadata: ["error": "\(error)"]) }
+            storageFailing = true
+            let refused = done.replies
+            done.replies = []
+            done.failures += 1
+            inflight = done
+            refuse(refused)
+            let waiting = replies
+            replies.removeAll()
+            refuse(waiting)
+            let me = bound(self)
+            loop.scheduleTask(in: .milliseconds(500)) { me.value.submitRound() }
+        case .success(let files):
+            if storageFailing { logger.notice("the disk takes writes again") }
+            storageFailing = false
+            inflight = nil
+            for (log, position) in done.ends { log.advance(to: position) }
+            deliver(done.replies)
+            if let checkpoint = done.checkpoint, let files { startCheckpoint(checkpoint.snapshot, checkpoint.sequence, files) }
+            for (log, _) in done.ends where !log.waiters.isEmpty { wakeFetches(of: log) }
+            if !state.round.isEmpty {
+                startRound()
+            } else {
+                endTurn()
+                finishStopping()
+            }
+        }
+    }
+
+    /// The disk is full or broken: answers that depend on it become errors that a client retries.
+    private func refuse(_ replies: [Reply]) {
+        deliver(
+            replies.map { reply in
+                // Only produce says so in its own words; for the rest the client repeats the request on a new connection.
+                Reply(to: reply.to, content: .close)
+            })
+    }
+
+    private func startCheckpoint(_ snapshot: ByteBuffer, _ sequence: UInt64, _ files: [OpenFile]) {
+        let directory = configuration.dataDirectory
+        let me = bound(self)
+        checkpointPool.submit { [loop] _ in
+            let failure: FileError?
+            do throws(FileError) {
+                try StorageWriter.checkpoint(snapshot, files: files, sequence: sequence, directory: directory)
+                failure = nil
+            } catch {
+                failure = error
+            }
+            loop.execute { me.value.checkpointEnded(failure) }
+        }
+    }
+
+    private func checkpointEnded(_ failure: FileError?) {
+        checkpointRunning = false
+        if let failure {
+            // After a failed sync the kernel may have dropped the pages and call the next sync a success. The journals hold
+            // everything, so they stay, and the next start writes the files again.
+            checkpointsStopped = true
+            logger.error("a checkpoint failed; the journal is kept until a restart", metadata: ["error": "\(failure)"])
+        }
+        finishStopping()
+    }
+
+    // MARK: Answers
+
+    /// Sends answers to their connections: one hop for each I/O loop.
+    func deliver(_ replies: [Reply]) {
+        guard !replies.isEmpty else { return }
+        if ioLoops.count == 1 {
+            BrokerCore.send(replies, on: ioLoops[0])
+        } else {
+            for (index, ioLoop) in ioLoops.enumerated() {
+                let share = replies.filter { $0.to.connection.loopIndex == index }
+                if !share.isEmpty { BrokerCore.send(share, on: ioLoop) }
+            }
+        }
+    }
+
+    static func send(_ replies: [Reply], on loop: any EventLoop) {
+        loop.execute {
+            var last: Connection?
+            for reply in replies {
+                let connection = reply.to.connection
+                if let last, last !== connection { last.handler.value.flushAnswers() }
+                connection.handler.value.complete(reply.to.slot, reply.content)
+                last = connection
+            }
+            last?.handler.value.flushAnswers()
+        }
+    }
+
+    // MARK: Time
+
+    /// Looks at what time alone brings about.
+    func tick() {
+        guard stopping == nil else { return }
+        expireTransactions()
+        if unsyncedRounds, syncDue(), inflight == nil {
+            // Nothing new came since the last round: sync it all the same.
+            inflight = Inflight(round: Round(number: state.round.number), ends: [], replies: [])
+            state.round.number += 1
+            submitRound()
+        }
+        endTurn()
+    }
+
+    func housekeep() {
+        guard stopping == nil else { return }
+        let now = wallClockMilliseconds()
+        enforceRetention(now: now)
+        for topic in state.topics.values {
+            for log in topic.partitions { log.forgetIdleProducers(before: now - 24 * 3600 * 1000) }
+        }
+        endTurn()
+    }
+
+    // MARK: Stopping
+
+    /// Finishes what is under way, writes a checkpoint, and fulfils `promise`. New requests are refused from here on.
+    func stop(_ promise: EventLoopPromise<Void>) {
+        guard stopping == nil else {
+            promise.fail(ChannelError.alreadyClosed)
+            return
+        }
+        stopping = promise
+        finishStopping()
+    }
+
+    private func finishStopping() {
+        guard let promise = stopping, inflight == nil, !checkpointRunning else { return }
+        guard state.round.isEmpty else {
+            startRound()
+            return
+        }
+        stopping = nil
+        let (snapshot, sequence) = (Checkpoint.encode(state), state.nextSequence)
+        let (writer, directory, stopped) = (self.writer, configuration.dataDirectory, checkpointsStopped)
+        storagePool.submit { _ in
+            do throws(FileError) {
+                if !stopped {
+                    let files = try writer.rotate(to: sequence)
+                    try StorageWriter.checkpoint(snapshot, files: files, sequence: sequence, directory: directory)
+                }
+                promise.succeed()
+            } catch {
+                promise.fail(error)
+            }
+        }
+    }
+}
