@@ -96,7 +96,9 @@ let package = Package(
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
         service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
-        service("Supervisor", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Pricing", "CPlatform", logging]),
+        service(
+            "Supervisor",
+            ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Pricing", "SMPP", "Charset", "CPlatform", nioCore, logging]),
 
         .executableTarget(
             name: "Signalbox",
@@ -121,6 +123,6 @@ let package = Package(
         tests("Configuration", ["Configuration", "Pricing"]),
         tests("Commands", ["Signalbox", "TestSupport", "Database"]),
         tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
-        tests("Supervisor", ["Supervisor"]),
+        tests("Supervisor", ["Supervisor", "SMPP"]),
     ]
 )

@@ -18,5 +18,7 @@ struct Signalbox: AsyncParsableCommand {
             ConnectorCommand.self,
             MessageCommand.self,
             BrokerCommand.self,
+            SendCommand.self,
+            SMSCCommand.self,
         ])
 }

@@ -67,18 +67,18 @@ struct ConfigurationLoader: Sendable {
                     connection, PriceRow(prefix: prefix, charge: Money(parsing: charge), cost: Money(parsing: cost)), by: Self.actor)
             }
         }
-        if try AccountStore.find(connection, username: DemoConfiguration.account) == nil {
+        if try AccountStore.find(connection, username: DemoAccount.name) == nil {
             var changes = AccountStore.Changes()
-            changes.password = DemoConfiguration.password
+            changes.password = DemoAccount.password
             changes.fullName = "The demo's account"
             try AccountStore.add(
-                connection, username: DemoConfiguration.account, balance: Money(parsing: DemoConfiguration.balance), changes: changes,
+                connection, username: DemoAccount.name, balance: Money(parsing: DemoAccount.balance), changes: changes,
                 by: Self.actor)
         }
         if let anywhere = IPNetwork("0.0.0.0/0") {
             _ = try AccountStore.addAccess(
-                connection, username: DemoConfiguration.account, network: anywhere, connector: "*", by: Self.actor)
+                connection, username: DemoAccount.name, network: anywhere, connector: "*", by: Self.actor)
         }
-        say("made the account \(DemoConfiguration.account) with a balance of \(DemoConfiguration.balance) EUR, a route and prices")
+        say("made the account \(DemoAccount.name) with a balance of \(DemoAccount.balance) EUR, a route and prices")
     }
 }

@@ -2,9 +2,6 @@ import Foundation
 
 /// What `--demo` adds: a provider (simulated), an account, a way between the two, and prices.
 struct DemoConfiguration: Sendable {
-    static let account = "demo"
-    static let password = "secret"
-    static let balance = "1000"
     static let provider = "smpp-providerA"
     /// Charge and cost by the destination's prefix.
     static let prices: [(prefix: String, charge: String, cost: String)] = [

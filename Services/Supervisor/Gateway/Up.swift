@@ -58,7 +58,7 @@ public enum Up {
         var lines = ["", "Signalbox is up (process \(state.pid)), its data in \(directory.path)."]
         if let port = state.smppPort {
             lines += [
-                "  SMPP 3.4      127.0.0.1:\(port)   system id \(DemoConfiguration.account)   password \(DemoConfiguration.password)",
+                "  SMPP 3.4      127.0.0.1:\(port)   system id \(DemoAccount.name)   password \(DemoAccount.password)",
                 "  a message     signalbox send --data \(directory.path) --from 46700000000 --to 46701234567 --text 'Hello' --wait",
             ]
         }
