@@ -18,7 +18,7 @@ struct Signalbox: AsyncParsableCommand {
             ConnectorCommand.self,
             MessageCommand.self,
             SendCommand.self,
-            SMSCCommand.self
-            BrokerCommand.self
+            SMSCCommand.self,
+            BrokerCommand.self,
         ])
 }
