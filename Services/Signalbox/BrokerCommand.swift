@@ -67,7 +67,6 @@ struct BrokerCommand: AsyncParsableCommand {
         fflush(nil)
         await signals.first()
         await broker.stop()
-        try await broker.run()
     }
 
     /// Splits HOST:PORT; an IPv6 address may stand in brackets.

@@ -25,7 +25,8 @@ struct ConfigurationLoader: Sendable {
             merge(ConfigurationFile.check(text).file, into: &file, replacing: last != text || options.configuration != nil)
         }
         let difference = try ConnectorStore.apply(connection, file, by: Self.actor)
-        for line in difference.lines { say("configuration: \(line)") }
+        // The sections; `config show` tells the rest.
+        for line in difference.lines where !line.hasPrefix(" ") { say("configuration: \(line)") }
         if let demo {
             try loadDemoAccount(connection)
             try DataDirectory.write(Array(demo.utf8), to: options.data.demoConfiguration, mode: 0o600)
