@@ -90,5 +90,9 @@ let package = Package(
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
+
+        tests("SMPP", ["SMPP", nioCore]),
+        tests("Charset", ["Charset"]),
+        tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
     ]
 )
