@@ -70,13 +70,6 @@ final class ProviderConnector {
         report()
     }
 
-    /// All claims are void: what is queued here will be handed out again, here or elsewhere.
-    func queueLost() {
-        queue.removeAll()
-        completions.removeAll()
-        for session in sessions.values { session.forgetClaims() }
-    }
-
     // MARK: From the sessions
 
     func sessionBound(_ session: ProviderHandler, index: Int) {

@@ -203,12 +203,6 @@ final class ProviderHandler: ChannelInboundHandler {
         session.requestsAnswered(1)
     }
 
-    func forgetClaims() {
-        // What was sent under void claims may be answered: the answers find settled slots.
-        why = "the queue was taken over by another instance"
-        context?.close(promise: nil)
-    }
-
     func shutdown() {
         perform(session.unbind(now: monotonicMilliseconds()))
         flush()

@@ -35,8 +35,6 @@ struct QueueFeed: Sendable {
         eventLoop.execute { connector.value.add(messages, completed) }
     }
 
-    func queueLost() { eventLoop.execute { connector.value.queueLost() } }
-
     /// Ends the sessions in order, at most within `patience`.
     func stop(patience: Duration = .seconds(6)) async {
         try? await eventLoop.submit { connector.value.beginStop() }.get()

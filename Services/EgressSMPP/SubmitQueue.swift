@@ -48,7 +48,7 @@ struct SubmitQueue<Part> {
         for index in parts.indices { waiting.append(Slot(outgoing: outgoing, part: index)) }
     }
 
-    /// The next part to send; parts of messages that have ended meanwhile are passed over.
+    /// The next part to send; parts of messages that have ended meanwhile, or went to another instance, are passed over.
     mutating func next() -> Slot? {
         while head < waiting.count {
             let slot = waiting[head]
@@ -57,6 +57,7 @@ struct SubmitQueue<Part> {
                 waiting.removeFirst(head)
                 head = 0
             }
+            if slot.outgoing.claim.isVoid { slot.outgoing.isSettled = true }
             if !slot.outgoing.isSettled { return slot }
         }
         waiting.removeAll(keepingCapacity: true)
@@ -91,12 +92,5 @@ struct SubmitQueue<Part> {
         guard !slot.outgoing.isSettled else { return false }
         slot.outgoing.isSettled = true
         return true
-    }
-
-    /// Forgets everything: the claims are void.
-    mutating func removeAll() {
-        for slot in waiting[head...] { slot.outgoing.isSettled = true }
-        waiting.removeAll()
-        head = 0
     }
 }

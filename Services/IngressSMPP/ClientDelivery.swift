@@ -94,10 +94,6 @@ actor ClientDelivery {
         parkHomeless()
     }
 
-    nonisolated func queueLost() {
-        eventLoop.execute { self.assumeIsolated { $0.board.forgetQueue() } }
-    }
-
     // MARK: From the sessions (their event loops)
 
     nonisolated func bound(_ session: DeliverySession) {

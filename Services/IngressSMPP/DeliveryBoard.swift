@@ -6,10 +6,13 @@ import Message
 /// A delivery leaves the board exactly once: acknowledged, refused for good, parked, or forgotten because its claim is void.
 struct DeliveryBoard<SessionID: Hashable> {
     /// Where a delivery came from, and so how it is finished.
-    enum Source: Equatable {
+    enum Source {
         case queue(Claim)
         /// Row of `parked_delivery`.
         case parked(Int64)
+
+        /// It went to another instance, which delivers it.
+        var isVoid: Bool { if case .queue(let claim) = self { claim.isVoid } else { false } }
     }
 
     struct Delivery {
@@ -67,6 +70,7 @@ struct DeliveryBoard<SessionID: Hashable> {
     /// The deliveries that sessions of `account` have room for, each with the session that is to take it.
     mutating func take(_ name: String) -> [(SessionID, Delivery)] {
         guard var account = accounts[name], !account.sessions.isEmpty, !account.waiting.isEmpty else { return [] }
+        account.waiting.removeAll { $0.source.isVoid }
         var taken: [(SessionID, Delivery)] = []
         var full = 0
         var used = 0
@@ -100,7 +104,7 @@ struct DeliveryBoard<SessionID: Hashable> {
     mutating func takeHomeless() -> [Delivery] {
         var homeless: [Delivery] = []
         for (name, account) in accounts where account.sessions.isEmpty && !account.waiting.isEmpty {
-            homeless += account.waiting
+            homeless += account.waiting.filter { !$0.source.isVoid }
             accounts[name]?.waiting = []
             dropIfIdle(name)
         }
@@ -112,13 +116,6 @@ struct DeliveryBoard<SessionID: Hashable> {
         let waiting = accounts[name]?.waiting ?? []
         accounts[name]?.waiting = []
         return waiting
-    }
-
-    /// The claims of the queue are void: what came from it will come again.
-    mutating func forgetQueue() {
-        for name in accounts.keys {
-            accounts[name]?.waiting.removeAll { if case .queue = $0.source { true } else { false } }
-        }
     }
 
     private mutating func dropIfIdle(_ name: String) {

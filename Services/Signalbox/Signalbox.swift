@@ -7,8 +7,8 @@ struct Signalbox: AsyncParsableCommand {
         commandName: "signalbox", abstract: "A messaging gateway for operators and aggregators.",
         subcommands: [
             UpCommand.self,
-            RunCommand.self,
             StatusCommand.self,
+            RunCommand.self,
             MigrateCommand.self,
             ConfigCommand.self,
             AccountCommand.self,
@@ -16,9 +16,9 @@ struct Signalbox: AsyncParsableCommand {
             RouteCommand.self,
             PriceCommand.self,
             ConnectorCommand.self,
-            MessageCommand.self,
             SendCommand.self,
-            SMSCCommand.self,
+            MessageCommand.self,
             BrokerCommand.self,
+            SMSCCommand.self,
         ])
 }

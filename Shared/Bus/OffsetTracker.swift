@@ -38,17 +38,20 @@ struct OffsetTracker: Equatable {
         return !done
     }
 
-    mutating func complete(_ offset: Int64) {
+    /// - Returns: `false` where it was not open.
+    @discardableResult
+    mutating func complete(_ offset: Int64) -> Bool {
         var low = head
         var high = entries.count
         while low < high {
             let middle = (low + high) / 2
             if entries[middle].offset < offset { low = middle + 1 } else { high = middle }
         }
-        guard low < entries.count, entries[low].offset == offset, !entries[low].done else { return }
+        guard low < entries.count, entries[low].offset == offset, !entries[low].done else { return false }
         entries[low].done = true
         isDirty = true
         advance()
+        return true
     }
 
     private mutating func advance() {
@@ -64,7 +67,9 @@ struct OffsetTracker: Equatable {
 
     /// From the oldest open record to the newest seen.
     var span: Int64 { head < entries.count ? next - entries[head].offset : 0 }
-    var openCount: Int { entries[head...].reduce(0) { $0 + ($1.done ? 0 : 1) } }
+    var openOffsets: [Int64] { entries[head...].compactMap { $0.done ? nil : $0.offset } }
+    /// Known as done from the committed position and its note.
+    func isDone(_ offset: Int64) -> Bool { offset < next || doneBefore.contains(offset) }
 
     /// What to commit.
     var position: (offset: Int64, note: String) {

@@ -2,30 +2,6 @@ import Dispatch
 import Logging
 import Synchronization
 
-/// Names a record that was handed out, for the time of one assignment.
-public struct Claim: Hashable, Sendable {
-    var partition: TopicPartition
-    var offset: Int64
-    var assignment: Int
-}
-
-/// A record with the claim under which it is to be completed.
-public struct ClaimedRecord: Sendable {
-    public var claim: Claim
-    public var record: Record
-}
-
-/// A record is done: what to write about it.
-public struct Completion: Sendable {
-    public var claim: Claim
-    public var outputs: [OutgoingRecord]
-
-    public init(claim: Claim, outputs: [OutgoingRecord]) {
-        self.claim = claim
-        self.outputs = outputs
-    }
-}
-
 /// A stage whose records are finished by somebody else, later and in any order: a provider's or a client's session.
 ///
 /// Records are handed out up to a bound; what was completed is written in transactions, outputs together with the offsets. The
@@ -55,7 +31,6 @@ public final class WindowedStage: Sendable {
     private let settings: Settings
     private let onState: @Sendable (StageState) -> Void
     private let onRecords: @Sendable ([ClaimedRecord]) -> Void
-    private let onLost: @Sendable () -> Void
     private let inbox = Mutex(Inbox())
     private let stopping = Atomic<Bool>(false)
     /// Signalled when completions come in, for the time in which there is no room to poll for more.
@@ -63,15 +38,13 @@ public final class WindowedStage: Sendable {
 
     /// - Parameters:
     ///   - onRecords: takes over a batch, in order; called on the stage's thread, must not block for long.
-    ///   - onLost: all claims are void (the clients are made anew); records not completed will be handed out again, here or elsewhere.
     public init(
         _ configuration: BusConfiguration, settings: Settings, onState: @escaping @Sendable (StageState) -> Void,
-        onLost: @escaping @Sendable () -> Void, onRecords: @escaping @Sendable ([ClaimedRecord]) -> Void
+        onRecords: @escaping @Sendable ([ClaimedRecord]) -> Void
     ) {
         self.configuration = configuration
         self.settings = settings
         self.onState = onState
-        self.onLost = onLost
         self.onRecords = onRecords
     }
 
@@ -98,37 +71,33 @@ public final class WindowedStage: Sendable {
     /// Runs until `stop`. Blocks: give it a thread of its own.
     public func run() {
         var backoff = Backoff()
+        let work = WindowedWork()
         while !isStopping {
             onState(.starting)
             do {
-                try runOnce { backoff.reset() }
+                try runOnce(work) { backoff.reset() }
             } catch {
                 onState(.failing("\(error)"))
                 configuration.logger.warning("queue starts over", metadata: ["error": "\(error)"])
-                onLost()
                 backoff.wait(unless: { self.isStopping })
             }
         }
     }
 
-    private func runOnce(onCommit: () -> Void) throws(BusError) {
-        let work = WindowedWork()
+    private func runOnce(_ work: WindowedWork, onCommit: () -> Void) throws(BusError) {
+        work.beginRun()
         let producer = try TransactionalProducer(configuration, transactionalID: settings.transactionalID)
         let consumer = try Consumer(
             configuration, settings: settings.consumer, onAssigned: { work.assigned($0) },
             onRevoked: { [self] partitions in
+                guard let consumer = work.consumer else { return }  // we are closing; what is open stays with this process
                 // The last chance to write down what is done; whoever gets the partitions starts from there.
-                if let consumer = work.consumer {
-                    work.take(takeCompletions())
-                    do throws(BusError) { try work.commit(producer, consumer) } catch { work.failure = error }
-                }
+                work.take(takeCompletions())
+                do throws(BusError) { try work.commit(producer, consumer) } catch { work.failure = error }
                 work.revoked(partitions)
             })
         work.consumer = consumer
-        inbox.withLock { inbox in
-            inbox.completions.removeAll()
-            inbox.waker = consumer.waker
-        }
+        inbox.withLock { $0.waker = consumer.waker }
         defer {
             inbox.withLock { $0.waker = nil }
             // A revocation during close would commit once more; what is done was committed before.

@@ -1,70 +1,114 @@
-import Synchronization
-
-/// Counts assignments over the whole life of the process, so that no claim of an earlier one is mistaken for a later one.
-private let assignmentCounter = Atomic<Int>(0)
-
-/// What one run of a `WindowedStage` keeps, on its thread.
+/// What a `WindowedStage` keeps, on its thread, over all its runs.
+///
+/// When the clients have to be made anew (the broker was away for long, a transaction went wrong) what is open stays open and what
+/// was done is not forgotten: it waits in `limbo` until its record is read again, and is then not handed out a second time.
 final class WindowedWork {
     private static let maxCommitAttempts = 5
 
+    private enum Limbo {
+        case open
+        case done([OutgoingRecord])
+    }
+
     private struct Assigned {
         var tracker: OffsetTracker
-        var assignment: Int
+        var assignment: Assignment
     }
 
     private var assigned: [TopicPartition: Assigned] = [:]
-    private var outputs: [OutgoingRecord] = []
+    private var limbo: [TopicPartition: [Int64: Limbo]] = [:]
+    /// Claims keep their assignment while the partition stays with this process.
+    private var assignments: [TopicPartition: Assignment] = [:]
+    /// Done since the last commit.
+    private var uncommitted: [Completion] = []
     private(set) var openCount = 0
     /// Set for the time in which a revocation may still commit.
     var consumer: Consumer?
     /// What went wrong inside a callback, to be thrown by the loop.
     var failure: BusError?
 
+    /// The clients are made anew.
+    func beginRun() {
+        failure = nil
+        for completion in uncommitted {
+            limbo[completion.claim.partition, default: [:]][completion.claim.offset] = .done(completion.outputs)
+        }
+        uncommitted.removeAll()
+        for (partition, entry) in assigned {
+            for offset in entry.tracker.openOffsets { limbo[partition, default: [:]][offset] = .open }
+        }
+        assigned.removeAll()
+        openCount = limbo.values.reduce(0) { sum, offsets in sum + offsets.values.reduce(0) { if case .open = $1 { $0 + 1 } else { $0 } } }
+    }
+
     func assigned(_ partitions: [CommittedOffset]) {
         for committed in partitions {
-            let number = assignmentCounter.add(1, ordering: .relaxed).newValue
-            assigned[committed.partition] = Assigned(
-                tracker: OffsetTracker(committed: committed.offset, note: committed.note), assignment: number)
+            let partition = committed.partition
+            let assignment = assignments[partition] ?? Assignment()
+            assignments[partition] = assignment
+            let tracker = OffsetTracker(committed: committed.offset, note: committed.note)
+            // What is recorded as done needs no second record: the transaction went through after all, or somebody else did it.
+            for (offset, state) in limbo[partition] ?? [:] where tracker.isDone(offset) {
+                limbo[partition]?[offset] = nil
+                if case .open = state { openCount -= 1 }
+            }
+            assigned[partition] = Assigned(tracker: tracker, assignment: assignment)
         }
     }
 
+    /// The group gives the partitions to somebody else.
     func revoked(_ partitions: [TopicPartition]) {
         for partition in partitions {
-            guard let gone = assigned.removeValue(forKey: partition) else { continue }
-            openCount -= gone.tracker.openCount
+            assignments.removeValue(forKey: partition)?.revoke()
+            if let gone = assigned.removeValue(forKey: partition) { openCount -= gone.tracker.openOffsets.count }
+            for state in (limbo.removeValue(forKey: partition) ?? [:]).values { if case .open = state { openCount -= 1 } }
+            uncommitted.removeAll { $0.claim.partition == partition }
         }
     }
 
-    /// The records that are ours to do; those that a predecessor finished are passed over.
+    /// The records that are ours to do; those that a predecessor finished, or that are under way, are passed over.
     func claim(_ records: [Record]) -> [ClaimedRecord] {
         var claimed: [ClaimedRecord] = []
         claimed.reserveCapacity(records.count)
         for record in records {
             let partition = TopicPartition(topic: record.topic, partition: record.partition)
-            guard let number = assigned[partition]?.assignment, assigned[partition]?.tracker.claim(record.offset) == true else { continue }
-            claimed.append(ClaimedRecord(claim: Claim(partition: partition, offset: record.offset, assignment: number), record: record))
+            guard let assignment = assigned[partition]?.assignment, assigned[partition]?.tracker.claim(record.offset) == true else {
+                continue
+            }
+            let claim = Claim(partition: partition, offset: record.offset, assignment: assignment)
+            switch limbo[partition]?.removeValue(forKey: record.offset) {
+            case nil:
+                openCount += 1
+                claimed.append(ClaimedRecord(claim: claim, record: record))
+            case .open: break  // handed out before, counted already
+            case .done(let outputs):
+                assigned[partition]?.tracker.complete(record.offset)
+                uncommitted.append(Completion(claim: claim, outputs: outputs))
+            }
         }
-        openCount += claimed.count
         return claimed
     }
 
-    /// Takes completions in. Those of an assignment that is over are dropped: the new owner does the record again.
+    /// Takes completions in. Those of a partition that is not ours any more are dropped: the new owner does the record again.
     func take(_ completions: [Completion]) {
-        for completion in completions {
+        for completion in completions where !completion.claim.isVoid {
             let claim = completion.claim
-            guard assigned[claim.partition]?.assignment == claim.assignment else { continue }
-            assigned[claim.partition]?.tracker.complete(claim.offset)
-            openCount -= 1
-            outputs += completion.outputs
+            if limbo[claim.partition]?[claim.offset] != nil {
+                limbo[claim.partition]?[claim.offset] = .done(completion.outputs)
+                openCount -= 1
+            } else if assigned[claim.partition]?.tracker.complete(claim.offset) == true {
+                openCount -= 1
+                uncommitted.append(completion)
+            }
         }
     }
 
-    var hasNews: Bool { !outputs.isEmpty || assigned.values.contains { $0.tracker.isDirty } }
+    var hasNews: Bool { !uncommitted.isEmpty || assigned.values.contains { $0.tracker.isDirty } }
 
     /// Some partition has an open record so far behind its newest that the note could not hold more.
     var isStretched: Bool { assigned.values.contains { $0.tracker.span >= OffsetTracker.maxSpan - 500 } }
 
-    /// Writes outputs and positions in one transaction. Where it fails they are kept only if the client can go on.
+    /// Writes outputs and positions in one transaction.
     func commit(_ producer: TransactionalProducer, _ consumer: Consumer) throws(BusError) {
         guard hasNews else { return }
         var offsets: [CommittedOffset] = []
@@ -76,7 +120,9 @@ final class WindowedWork {
         while true {
             do throws(BusError) {
                 try producer.begin()
-                for output in outputs { try producer.send(output) }
+                for completion in uncommitted {
+                    for output in completion.outputs { try producer.send(output) }
+                }
                 try producer.sendOffsets(offsets, of: consumer)
                 try producer.commit()
                 break
@@ -87,7 +133,7 @@ final class WindowedWork {
                 try producer.abort()
             }
         }
-        outputs.removeAll(keepingCapacity: true)
+        uncommitted.removeAll(keepingCapacity: true)
         for committed in offsets { assigned[committed.partition]?.tracker.committed() }
     }
 }

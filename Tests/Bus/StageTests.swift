@@ -87,7 +87,7 @@ import Testing
             let settings = WindowedStage.Settings(
                 consumer: ConsumerSettings(group: "wg-\(run)", topics: [input], instance: "one"), transactionalID: "wtx-\(run)")
             let box = Mutex<WindowedStage?>(nil)
-            let stage = WindowedStage(configuration, settings: settings, onState: { _ in }, onLost: {}) { claimed in
+            let stage = WindowedStage(configuration, settings: settings, onState: { _ in }) { claimed in
                 var completions: [Completion] = []
                 for item in claimed {
                     let text = String(decoding: item.record.value, as: UTF8.self)
