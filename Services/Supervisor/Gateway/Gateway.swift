@@ -144,11 +144,15 @@ struct Gateway: Sendable {
 
     private func child(_ name: String, _ arguments: [String], _ variables: [String: String]) -> ChildSpecification {
         let executable = executable
+        var environment = ProcessInfo.processInfo.environment
+        // A crash is told shortly: the full account takes the runtime seconds, in which the child is not started again.
+        environment["SWIFT_BACKTRACE"] =
+            environment["SWIFT_BACKTRACE"]
+            ?? "threads=crashed,images=none,registers=none,symbolicate=fast,color=no,interactive=no,timeout=5s"
+        environment.merge(["SIGNALBOX_DATA": directory.path, "SIGNALBOX_SUPERVISED": "1"]) { $1 }
+        environment.merge(variables) { $1 }
         return ChildSpecification(
-            name: name, executable: { executable.current() }, shownAs: "signalbox", arguments: arguments,
-            environment: ProcessInfo.processInfo.environment.merging(
-                ["SIGNALBOX_DATA": directory.path, "SIGNALBOX_SUPERVISED": "1"].merging(variables) { $1 }
-            ) { $1 })
+            name: name, executable: { executable.current() }, shownAs: "signalbox", arguments: arguments, environment: environment)
     }
 
     /// A service that cannot start is tried again and again, since its reason may go away; the operator is told what it says.
