@@ -26,8 +26,10 @@ struct LineLogHandler: LogHandler {
             line += text.contains(" ") || text.isEmpty ? " \(key)=\"\(text)\"" : " \(key)=\(text)"
         }
         line += "\n"
-        // One write per line, so that the lines of several threads do not mix.
-        FileHandle.standardError.write(Data(line.utf8))
+        // One write per line, so that the lines of several threads do not mix. That nobody reads any more (who started us was
+        // killed) is no reason to end: FileHandle would trap there.
+        var text = line
+        text.withUTF8 { bytes in _ = write(STDERR_FILENO, bytes.baseAddress, bytes.count) }
     }
 
     private static func name(_ level: Logger.Level) -> String {

@@ -24,6 +24,8 @@ public struct ServiceContext: Sendable {
 /// - Parameter build: makes the parts, in the order in which they depend on each other; they stop in reverse.
 /// - Throws: what kept it from starting, or the part that failed. The process then exits with 1 and its supervisor restarts it.
 public func runService(_ name: String, build: (ServiceContext) async throws -> [any Service]) async throws {
+    // A reader of our log lines that is gone must not end us in the middle of an orderly stop.
+    signal(SIGPIPE, SIG_IGN)
     if ProcessInfo.processInfo.environment["SIGNALBOX_SUPERVISED"] == "1" { _ = cplatform_die_with_parent(SIGTERM) }
     let environment = try ServiceEnvironment(service: name)
     let health = Health()

@@ -127,11 +127,13 @@ class Client:
         try:
             while self.to_submit and len(self.unanswered) < SUBMIT_WINDOW:
                 submission = self.to_submit.pop()
+                # Noted before it is sent: the link may break on the way.
+                self.unanswered[self.link.sequence_generator.sequence + 1] = submission
                 pdu = self.link.send_message(
                     source_addr_ton=smpplib.consts.SMPP_TON_ALNUM, source_addr_npi=smpplib.consts.SMPP_NPI_UNK,
                     source_addr=self.source, dest_addr_ton=smpplib.consts.SMPP_TON_INTL, dest_addr_npi=smpplib.consts.SMPP_NPI_ISDN,
                     destination_addr=self.destination, short_message=submission.text.encode("ascii"), registered_delivery=True)
-                self.unanswered[pdu.sequence] = submission
+                assert self.unanswered.get(pdu.sequence) is submission
             readable, _, _ = select.select([self.link._socket], [], [], 0.2)
             if readable:
                 self.link.read_once()

@@ -15,8 +15,8 @@ struct Gateway: Sendable {
 
     /// Returns when everything is healthy and DIR/up.json is written.
     func start() async throws -> UpState {
-        try await Strays(directory: directory).end()
-        let ports = try choosePorts()
+        let hadStrays = try await Strays(directory: directory).end()
+        let ports = try await choosePorts(patient: hadStrays)
         let databaseURL = try await startDatabase(ports)
         let kafka = try await startBroker(ports)
         try await prepareStores(databaseURL, kafka, ports)
@@ -55,23 +55,27 @@ struct Gateway: Sendable {
 
     // MARK: Stores
 
-    private func choosePorts() throws(UpError) -> Ports {
+    /// - Parameter patient: others of ours have just ended. A process that is ending shows no more environment while its sockets
+    ///   are still open, so that a port may become free a moment later.
+    private func choosePorts(patient: Bool) async throws -> Ports {
+        let deadline = monotonicMilliseconds() + (patient ? 5_000 : 1_000)
         if let base = options.portBase {
             let ports = Ports(base: base, services: GatewayServices.all)
-            var used = options.databaseURL == nil ? [ports.all[0]] : []
-            used += options.kafka == nil ? [ports.all[1]] : []
-            used += options.demo ? [ports.all[2], ports.all[3]] : []
-            let taken = (used + ports.all.dropFirst(4)).filter { !Ports.isFree($0.port, address: "127.0.0.1") }
-            // An earlier PostgreSQL of this directory may still hold its port; its end is waited for later.
-            guard taken.allSatisfy({ $0.port == ports.postgresql }) else {
-                throw UpError(
-                    "taken already: " + taken.map { "port \($0.port) for \($0.name)" }.joined(separator: ", ")
-                        + "; choose another --port-base")
+            while true {
+                let taken = taken(of: ports)
+                guard !taken.isEmpty else { return ports }
+                guard monotonicMilliseconds() < deadline else {
+                    let list = taken.map { "port \($0.port) for \($0.name)" }.joined(separator: ", ")
+                    throw UpError("taken already: \(list); choose another --port-base")
+                }
+                try await Task.sleep(for: .milliseconds(50))
             }
-            return ports
         }
         let remembered = FileManager.default.contents(atPath: directory.portsFile).flatMap {
             try? JSONDecoder().decode(Ports.self, from: $0)
+        }
+        if let remembered {
+            while !taken(of: remembered).isEmpty, monotonicMilliseconds() < deadline { try await Task.sleep(for: .milliseconds(50)) }
         }
         let ports = try Ports(remembered: remembered, services: GatewayServices.all)
         if options.demo, ports.smpp != Ports.standardSMPP {
@@ -80,6 +84,15 @@ struct Gateway: Sendable {
         }
         try DataDirectory.write(json: ports, to: directory.portsFile, mode: 0o644)
         return ports
+    }
+
+    /// Those that this start needs and somebody else has. PostgreSQL's is left out: an earlier one of this directory may still
+    /// hold it, and its end is waited for later.
+    private func taken(of ports: Ports) -> [(name: String, port: Int)] {
+        var used = options.kafka == nil ? [("the broker", ports.broker)] : []
+        used += options.demo ? [("the simulated SMSC", ports.smsc), ("SMPP", ports.smpp)] : []
+        used += GatewayServices.all.compactMap { service in ports.http[service].map { ("\(service)'s HTTP", $0) } }
+        return used.filter { !Ports.isFree($0.1, address: $0.1 == ports.smpp ? "0.0.0.0" : "127.0.0.1") }
     }
 
     private func startDatabase(_ ports: Ports) async throws -> String {
@@ -131,11 +144,15 @@ struct Gateway: Sendable {
 
     private func child(_ name: String, _ arguments: [String], _ variables: [String: String]) -> ChildSpecification {
         let executable = executable
+        var environment = ProcessInfo.processInfo.environment
+        // A crash is told shortly: the full account takes the runtime seconds, in which the child is not started again.
+        environment["SWIFT_BACKTRACE"] =
+            environment["SWIFT_BACKTRACE"]
+            ?? "threads=crashed,images=none,registers=none,symbolicate=fast,color=no,interactive=no,timeout=5s"
+        environment.merge(["SIGNALBOX_DATA": directory.path, "SIGNALBOX_SUPERVISED": "1"]) { $1 }
+        environment.merge(variables) { $1 }
         return ChildSpecification(
-            name: name, executable: { executable.current() }, shownAs: "signalbox", arguments: arguments,
-            environment: ProcessInfo.processInfo.environment.merging(
-                ["SIGNALBOX_DATA": directory.path, "SIGNALBOX_SUPERVISED": "1"].merging(variables) { $1 }
-            ) { $1 })
+            name: name, executable: { executable.current() }, shownAs: "signalbox", arguments: arguments, environment: environment)
     }
 
     /// A service that cannot start is tried again and again, since its reason may go away; the operator is told what it says.

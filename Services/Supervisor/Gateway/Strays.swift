@@ -6,12 +6,14 @@ struct Strays: Sendable {
     let directory: DataDirectory
 
     /// Ends them, by force after a while.
-    func end() async throws {
-        for pid in find() { kill(pid, SIGTERM) }
+    /// - Returns: whether there were any.
+    func end() async throws -> Bool {
+        let found = find()
+        for pid in found { kill(pid, SIGTERM) }
         let start = monotonicMilliseconds()
         while true {
             let left = find()
-            guard !left.isEmpty else { return }
+            guard !left.isEmpty else { return !found.isEmpty }
             if monotonicMilliseconds() - start > 10_000 { for pid in left { kill(pid, SIGKILL) } }
             try await Task.sleep(for: .milliseconds(100))
         }
