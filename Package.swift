@@ -124,5 +124,8 @@ let package = Package(
         tests("Commands", ["Signalbox", "TestSupport", "Database"]),
         tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
         tests("Supervisor", ["Supervisor", "SMPP"]),
+        tests("SMPP", ["SMPP", nioCore]),
+        tests("Charset", ["Charset"]),
+        tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
     ]
 )

@@ -37,7 +37,8 @@ final class BrokerCore {
     private var lastSync: NIODeadline = .now()
     private var unsyncedRounds = false
     private var stopping: EventLoopPromise<Void>?
-    private var turnScheduled = false
+    /// From the request to stop on: nothing is taken in any more.
+    private(set) var isClosing = false
 
     // Long polls, by number.
     var fetches: [Int: WaitingFetch] = [:]
@@ -72,11 +73,7 @@ final class BrokerCore {
     // MARK: Turns
 
     func handle(_ requests: [Request]) {
-        guard stopping == nil else {
-            replies += requests.map { Reply(to: $0.reply, content: .close) }
-            endTurn()
-            return
-        }
+        guard !isClosing else { return }  // the connection closes in a moment, unanswered
         let now = wallClockMilliseconds()
         for request in requests { handle(request, now: now) }
         endTurn()
@@ -148,7 +145,7 @@ final class BrokerCore {
 
     private func submitRound() {
         guard let current = inflight else { return }
-        let sync = syncDue() || stopping != nil
+        let sync = syncDue() || isClosing
         if sync { lastSync = .now() }
         unsyncedRounds = !sync
         let (writer, round, rotation) = (self.writer, current.round, current.checkpoint?.sequence)
@@ -266,7 +263,7 @@ final class BrokerCore {
 
     /// Looks at what time alone brings about.
     func tick() {
-        guard stopping == nil else { return }
+        guard !isClosing else { return }
         expireTransactions()
         if unsyncedRounds, syncDue(), inflight == nil {
             // Nothing new came since the last round: sync it all the same.
@@ -278,7 +275,7 @@ final class BrokerCore {
     }
 
     func housekeep() {
-        guard stopping == nil else { return }
+        guard !isClosing else { return }
         let now = wallClockMilliseconds()
         enforceRetention(now: now)
         for topic in state.topics.values {
@@ -291,11 +288,15 @@ final class BrokerCore {
 
     /// Finishes what is under way, writes a checkpoint, and fulfils `promise`. New requests are refused from here on.
     func stop(_ promise: EventLoopPromise<Void>) {
-        guard stopping == nil else {
+        guard !isClosing else {
             promise.fail(ChannelError.alreadyClosed)
             return
         }
+        isClosing = true
         stopping = promise
+        groupTimer?.cancel()
+        for waiting in fetches.values { waiting.timer.cancel() }
+        fetches.removeAll()
         finishStopping()
     }
 

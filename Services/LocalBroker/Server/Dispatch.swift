@@ -2,7 +2,7 @@ import Logging
 import NIOCore
 
 extension BrokerCore {
-    /// Every request but produce and fetch. A body that does not read to its end is malformed.
+    /// Every request but produce and fetch.
     func handleOther(_ request: Request, _ body: ByteBuffer, now: Int64) throws(WireError) {
         let reply = request.reply
         var reader = KafkaReader(body, flexible: reply.api.isFlexible(reply.version))
@@ -38,10 +38,10 @@ extension BrokerCore {
         }
     }
 
-    /// The body was read; nothing may be left of it.
+    /// The body was read. Octets left over are passed over, as Kafka does: librdkafka leaves some behind when it asks for the
+    /// metadata of all topics in version 9 (room for a count that it does not shrink).
     func finish(_ reader: inout KafkaReader) throws(WireError) {
         try reader.tags()
-        guard reader.remaining == 0 else { throw .trailingBytes(reader.remaining) }
     }
 
     /// Records an entry; false (and a log line) when the disk does not let us.

@@ -149,6 +149,7 @@ extension BrokerCore {
     func groupTimerFired() {
         groupTimer = nil
         groupTimerDue = .max
+        guard !isClosing else { return }
         let now = monotonic
         for groupID in Array(state.groups.keys) {
             guard let due = state.groups[groupID]?.machine.deadline, due <= now else { continue }

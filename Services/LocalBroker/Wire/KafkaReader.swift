@@ -6,7 +6,6 @@ enum WireError: Error, Equatable {
     case negativeLength
     case badVarint
     case badUTF8
-    case trailingBytes(Int)
     case unsupported(apiKey: Int16, version: Int16)
 }
 

@@ -2,9 +2,10 @@
 ///
 /// Slots in one array, linked by age; a small open-addressed table finds a slot by sequence number. All steps are of
 /// constant cost, and nothing is allocated once the array has grown to what the session uses (at most the limit).
-struct RequestWindow<Context> {
-    struct Slot {
-        var context: Context?
+/// What belongs to a request is kept by the session under the slot's number: so nothing here is generic, and fast
+/// without specialization.
+struct RequestWindow: Sendable {
+    private struct Slot {
         var sequenceNumber: UInt32
         var command: CommandID
         var deadline: Int64
@@ -31,10 +32,11 @@ struct RequestWindow<Context> {
     private var mask: Int { self.table.count - 1 }
 
     /// The caller has seen that the window is not full and that the number is not in use.
-    mutating func insert(_ context: consuming Context, sequenceNumber: UInt32, command: CommandID, deadline: Int64) {
+    /// - Returns: its slot: one freed before, or the next new one.
+    mutating func insert(sequenceNumber: UInt32, command: CommandID, deadline: Int64) -> Int {
         if (self.slots.count + 1) * 2 > self.table.count && self.free.isEmpty { self.growTable() }
         let slot = Slot(
-            context: context, sequenceNumber: sequenceNumber, command: command, deadline: deadline, older: self.newest, newer: -1)
+            sequenceNumber: sequenceNumber, command: command, deadline: deadline, older: self.newest, newer: -1)
         let index: Int32
         if let reused = self.free.popLast() {
             index = reused
@@ -47,6 +49,7 @@ struct RequestWindow<Context> {
         self.newest = index
         self.place(index, sequenceNumber)
         self.count += 1
+        return Int(index)
     }
 
     /// The command of the request with this number; nil when none waits.
@@ -55,28 +58,22 @@ struct RequestWindow<Context> {
         return self.slots[Int(self.table[position])].command
     }
 
-    mutating func remove(_ sequenceNumber: UInt32) -> Context? {
+    /// Frees the request's slot and names it; nil when none waits under this number.
+    mutating func remove(_ sequenceNumber: UInt32) -> Int? {
         guard let position = self.find(sequenceNumber) else { return nil }
         let index = self.table[position]
         self.vacate(position)
-        return self.unlink(index)
+        self.unlink(index)
+        return Int(index)
     }
 
     /// Takes out the oldest request when its deadline is not after `now`.
-    mutating func removeExpired(now: Int64) -> Context? {
+    mutating func removeExpired(now: Int64) -> Int? {
         guard let deadline = self.earliestDeadline, deadline <= now else { return nil }
         return self.remove(self.slots[Int(self.oldest)].sequenceNumber)
     }
 
-    /// Takes out all, oldest first.
-    mutating func removeAll() -> [Context] {
-        var all: [Context] = []
-        all.reserveCapacity(self.count)
-        while let context = self.removeExpired(now: .max) { all.append(context) }
-        return all
-    }
-
-    private mutating func unlink(_ index: Int32) -> Context? {
+    private mutating func unlink(_ index: Int32) {
         let at = Int(index)
         let older = self.slots[at].older
         let newer = self.slots[at].newer
@@ -84,7 +81,6 @@ struct RequestWindow<Context> {
         if newer >= 0 { self.slots[Int(newer)].older = older } else { self.newest = older }
         self.free.append(index)
         self.count -= 1
-        return self.slots[at].context.take()
     }
 
     private func find(_ sequenceNumber: UInt32) -> Int? {
@@ -126,6 +122,3 @@ struct RequestWindow<Context> {
         }
     }
 }
-
-extension RequestWindow: Sendable where Context: Sendable {}
-extension RequestWindow.Slot: Sendable where Context: Sendable {}

@@ -144,7 +144,7 @@ extension Session {
     private mutating func responseReceived(_ pdu: PDU) -> SessionAction<Context> {
         guard let command = self.window.command(pdu.sequenceNumber) else { return .ignore(.unexpectedResponse) }
         guard command.response == pdu.commandID else { return .ignore(.mismatchedResponse) }
-        guard let context = self.window.remove(pdu.sequenceNumber) else { return .ignore(.unexpectedResponse) }
+        guard let context = self.takeContext(pdu.sequenceNumber) else { return .ignore(.unexpectedResponse) }
         return .completed(context, pdu)
     }
 
@@ -166,7 +166,7 @@ extension Session {
     }
 
     private mutating func nackReceived(_ pdu: PDU) -> SessionAction<Context> {
-        if let context = self.window.remove(pdu.sequenceNumber) { return .completed(context, pdu) }
+        if let context = self.takeContext(pdu.sequenceNumber) { return .completed(context, pdu) }
         switch self.state {
         case .binding where self.role == .esme && pdu.sequenceNumber == self.bindSequenceNumber:
             return self.bindRefused(pdu.commandStatus)
@@ -183,7 +183,7 @@ extension Session {
     private mutating func unreadableResponse(
         _ command: CommandID, _ sequenceNumber: UInt32, _ error: PDUError
     ) -> SessionAction<Context> {
-        if self.window.command(sequenceNumber)?.response == command, let context = self.window.remove(sequenceNumber) {
+        if self.window.command(sequenceNumber)?.response == command, let context = self.takeContext(sequenceNumber) {
             return .unreadable(context, error)
         }
         if self.role == .esme, case .binding = self.state, self.isBind(command.request), sequenceNumber == self.bindSequenceNumber {

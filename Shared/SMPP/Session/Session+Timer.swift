@@ -27,8 +27,7 @@ extension Session {
 
     /// Does what is due at `now`. Too early a call does nothing.
     public mutating func timerFired(now: Int64) -> TimerOutcome<Context> {
-        var timedOut: [Context] = []
-        while let context = self.window.removeExpired(now: now) { timedOut.append(context) }
+        let timedOut = self.takeExpiredContexts(now: now)
         return TimerOutcome(timedOut: timedOut, action: self.timerAction(now: now))
     }
 

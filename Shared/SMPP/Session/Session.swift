@@ -43,7 +43,9 @@ public struct Session<Context> {
     /// ESME: the status with which the SMSC refused our bind.
     public internal(set) var refusedWith: CommandStatus?
 
-    var window: RequestWindow<Context>
+    var window: RequestWindow
+    /// By the window's slots.
+    private var contexts: [Context?] = []
     var nextSequenceNumber: UInt32 = 1
     /// When octets last came from the peer.
     var lastReceived: Int64
@@ -133,10 +135,29 @@ public struct Session<Context> {
         } catch {
             throw .invalid(error)
         }
-        self.window.insert(
-            context, sequenceNumber: sequenceNumber, command: body.commandID,
-            deadline: now + self.configuration.responseTimeoutMilliseconds)
+        let slot = self.window.insert(
+            sequenceNumber: sequenceNumber, command: body.commandID, deadline: now + self.configuration.responseTimeoutMilliseconds)
+        if slot < self.contexts.count {
+            self.contexts[slot] = consume context
+        } else {
+            self.contexts.append(consume context)  // slots grow one by one
+        }
         return sequenceNumber
+    }
+
+    /// Takes a request out of the window; nil when none waits under this number.
+    mutating func takeContext(_ sequenceNumber: UInt32) -> Context? {
+        guard let slot = self.window.remove(sequenceNumber) else { return nil }
+        return self.contexts[slot].take()
+    }
+
+    /// Takes out all requests whose deadline is not after `now`, oldest first.
+    mutating func takeExpiredContexts(now: Int64) -> [Context] {
+        var expired: [Context] = []
+        while let slot = self.window.removeExpired(now: now) {
+            if let context = self.contexts[slot].take() { expired.append(context) }
+        }
+        return expired
     }
 
     /// SMSC: an alert_notification, which nobody answers.
@@ -180,7 +201,7 @@ public struct Session<Context> {
     /// - Returns: the contexts of all requests without an answer, oldest first. The peer may have acted on them or not.
     public mutating func ended() -> [Context] {
         self.close()
-        return self.window.removeAll()
+        return self.takeExpiredContexts(now: .max)
     }
 
     mutating func close() {
