@@ -5,9 +5,9 @@ from collections import Counter
 import pytest
 
 from client import SUBMIT_WINDOW, Client
-from gateway import wait_for
+from gateway import JournalWatch, wait_for
 
-COUNT = 400
+COUNT = 1_000
 #: WINDOWSIZE of the demo's provider: so many messages may be sent again after the egress died.
 PROVIDER_WINDOW = 50
 
@@ -24,7 +24,9 @@ def test_nothing_is_lost_or_doubled_when_a_process_is_killed(own_gateway, victim
 
     client = Client(gateway.smpp_port, COUNT, first=VICTIMS.index(victim) * COUNT)
     client.connect()
-    client.run_until(lambda: len(client.answered) >= COUNT // 4, 120)
+    # In the middle of its work: some messages are through, others are not in yet.
+    provider = JournalWatch(gateway)
+    client.run_until(lambda: len(client.answered) >= COUNT // 4 and provider.submits() >= COUNT // 10, 120)
     killed = gateway.kill(victim)
     client.submit_all()
     gateway.wait_restarted(victim, killed)
