@@ -34,9 +34,9 @@ func service(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target
     .target(name: name, dependencies: dependencies, path: "Services/\(name)", swiftSettings: strict)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency] = [], resources: [Resource]? = nil) -> Target {
+func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = [], resources: [Resource]? = nil) -> Target {
     .testTarget(
-        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", resources: resources,
+        name: "\(name)Tests", dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, resources: resources,
         swiftSettings: strict)
 }
 
@@ -90,5 +90,7 @@ let package = Package(
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
+
+        tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
     ]
 )

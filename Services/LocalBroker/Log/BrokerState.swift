@@ -126,7 +126,8 @@ final class BrokerState {
         }
         guard let log = partition(id), header.baseOffset >= log.logEnd else { return }
         guard header.baseOffset == log.logEnd else {
-            throw JournalFormatError(what: "partition \(log.topic)-\(id.partition) ends at \(log.logEnd), the journal continues at \(header.baseOffset)")
+            throw JournalFormatError(
+                what: "partition \(log.topic)-\(id.partition) ends at \(log.logEnd), the journal continues at \(header.baseOffset)")
         }
         try log.prepare(octets: header.totalSize, segmentBytes: segmentBytes(of: log), now: now)
         let at = round.journal.writerIndex
