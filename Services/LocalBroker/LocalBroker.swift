@@ -128,10 +128,9 @@ public final class LocalBroker: Sendable {
         let state = BrokerState(
             directory: configuration.dataDirectory, segmentBytes: configuration.segmentBytes,
             initialRebalanceDelay: Int64(configuration.initialRebalanceDelayMilliseconds))
-        let report = try Recovery(
-            directory: configuration.dataDirectory, logger: logger, now: Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
-        )
-        .run(into: state)
+        let uptime = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
+        let report = try Recovery(directory: configuration.dataDirectory, logger: logger, now: wallClockMilliseconds(), uptime: uptime)
+            .run(into: state)
         // What was replayed gets synced and checkpointed before anybody is served: the journal that follows starts empty.
         let snapshot = Checkpoint.encode(state)
         let writer = try StorageWriter(directory: configuration.dataDirectory, sequence: state.nextSequence)

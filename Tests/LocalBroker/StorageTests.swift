@@ -41,7 +41,7 @@ final class Store {
     @discardableResult
     func reopen(segmentBytes: Int = 1 << 20) throws -> Recovery.Report {
         state = BrokerState(directory: directory, segmentBytes: segmentBytes, initialRebalanceDelay: 0)
-        return try Recovery(directory: directory, logger: Logger(label: "test"), now: 0).run(into: state)
+        return try Recovery(directory: directory, logger: Logger(label: "test"), now: 0, uptime: 0).run(into: state)
     }
 
     func append(_ records: ByteBuffer, to partition: Int32 = 0) throws -> Int64 {
