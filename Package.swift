@@ -109,6 +109,7 @@ let package = Package(
             ],
             path: "Services/Signalbox", swiftSettings: strict),
 
+        tests("Tidy"),
         tests("Bus", ["Bus", logging]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing"]),
