@@ -12,6 +12,7 @@ import Synchronization
 /// Holds the sessions with providers: submits what is queued for them, takes in what they report.
 public enum EgressSMPPService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
+        try await SessionRows(context).clear()
         let ids = SharedMessageIDs(try await context.messageIDs())
         let receipts = try ReceiptIntake(context.environment, ids: ids)
         let connectors = ConnectorPool(context, receipts: receipts)
@@ -85,11 +86,12 @@ final class ConnectorPool: Service {
         let environment = context.environment
         try await TopicSetup.ensure(environment, connectors: [configuration.name])
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let (health, receipts) = (context.health, receipts)
+        let (health, receipts, rows) = (context.health, receipts, SessionRows(context))
         let connector = try await eventLoop.submit {
             NIOLoopBound(
                 ProviderConnector(
-                    configuration: configuration, environment: environment, health: health, receipts: receipts, eventLoop: eventLoop),
+                    configuration: configuration, environment: environment, health: health, receipts: receipts, rows: rows,
+                    eventLoop: eventLoop),
                 eventLoop: eventLoop)
         }.get()
         let feed = QueueFeed(name: configuration.name, eventLoop: eventLoop, connector: connector, logger: environment.logger)

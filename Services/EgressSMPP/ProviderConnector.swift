@@ -19,22 +19,25 @@ final class ProviderConnector {
     let logger: Logger
     private let health: Health
     private let receipts: ReceiptIntake
+    private let rows: SessionRows
     private var stage: WindowedStage?
     private var queue = SubmitQueue<SubmitSm>()
     private var sessions: [Int: ProviderHandler] = [:]
+    private var rowIDs: [Int: String] = [:]
     private var links: [ProviderLink] = []
     private var completions: [Completion] = []
     private var isStopping = false
     private var lastRefusal = ""
 
     init(
-        configuration: ConnectorConfiguration, environment: ServiceEnvironment, health: Health, receipts: ReceiptIntake,
+        configuration: ConnectorConfiguration, environment: ServiceEnvironment, health: Health, receipts: ReceiptIntake, rows: SessionRows,
         eventLoop: any EventLoop
     ) {
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.health = health
         self.receipts = receipts
+        self.rows = rows
         logger = environment.logger
     }
 
@@ -72,8 +75,10 @@ final class ProviderConnector {
 
     // MARK: From the sessions
 
-    func sessionBound(_ session: ProviderHandler, index: Int) {
+    func sessionBound(_ session: ProviderHandler, index: Int, bind: String, address: String) {
         sessions[index] = session
+        rowIDs[index] = rows.opened(
+            connector: name, account: configuration.username ?? "", bind: bind, remote: address, number: index)
         lastRefusal = ""
         reportHealth()
         pump()
@@ -83,6 +88,7 @@ final class ProviderConnector {
     /// - Parameter unanswered: what the session had sent and got no answer to.
     func sessionEnded(index: Int, unanswered: [SubmitQueue<SubmitSm>.Slot], why: String) {
         sessions[index] = nil
+        if let id = rowIDs.removeValue(forKey: index) { rows.closed(id) }
         if !unanswered.isEmpty {
             logger.notice(
                 "unanswered submits go back to the queue", metadata: ["connector": "\(name)", "count": "\(unanswered.count)"])

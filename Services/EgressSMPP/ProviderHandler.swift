@@ -43,6 +43,14 @@ final class ProviderHandler: ChannelInboundHandler {
         session = Session(role: .esme, configuration: configuration, now: monotonicMilliseconds())
     }
 
+    private var kind: BindKind {
+        switch connector.configuration.mode {
+        case .both: .transceiver
+        case .transmit: .transmitter
+        case .receive: .receiver
+        }
+    }
+
     /// How many submits it takes now.
     var room: Int { pausedUntil > monotonicMilliseconds() ? 0 : session.room }
 
@@ -55,12 +63,6 @@ final class ProviderHandler: ChannelInboundHandler {
             loopBound.value.timerFired()
         }
         let settings = connector.configuration
-        let kind: BindKind =
-            switch settings.mode {
-            case .both: .transceiver
-            case .transmit: .transmitter
-            case .receive: .receiver
-            }
         let bind = Bind(
             kind: kind, systemID: settings.username ?? "", password: settings.password?.revealed ?? "", systemType: settings.systemType)
         perform(session.bind(bind, now: monotonicMilliseconds()))
@@ -145,7 +147,7 @@ final class ProviderHandler: ChannelInboundHandler {
             wasBound = true
             EgressMetrics.connects.add()
             connector.logger.info("bound to the provider", metadata: log([:]))
-            connector.sessionBound(self, index: index)
+            connector.sessionBound(self, index: index, bind: "\(kind)", address: address)
         case .completed(let slot, let pdu):
             if AnswerPolicy.of(commandStatus: pdu.commandStatus.rawValue) == .slowDown {
                 pausedUntil = monotonicMilliseconds() + AnswerPolicy.pauseMilliseconds

@@ -137,7 +137,7 @@ final class ESMEHandler: ChannelInboundHandler {
         connector.delivery.ended(number)
         connector.intake.leave(number)
         connector.directory.leave(account.username)
-        SessionRows.closed(sessionID, connector)
+        connector.rows.closed(sessionID)
     }
 
     // MARK: The session
@@ -240,8 +240,8 @@ final class ESMEHandler: ChannelInboundHandler {
         let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
         number = connector.intake.join(
             Intake.Listener(eventLoop: context.eventLoop, settled: { loopBound.value.settled($0) }))
-        sessionID = "\(connector.environment.instance)/\(number)/\(wallClockMilliseconds())"
-        SessionRows.opened(sessionID, connector, account: account.username, bind: "\(kind)", remote: "\(remote)")
+        sessionID = connector.rows.opened(
+            connector: connector.name, account: account.username, bind: "\(kind)", remote: "\(remote)", number: Int(number))
         connector.logger.info("session bound", metadata: log(["bind": "\(kind)"]))
     }
 

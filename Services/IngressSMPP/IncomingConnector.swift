@@ -1,5 +1,4 @@
 import Configuration
-import Database
 import Logging
 import NIOCore
 import ServiceKit
@@ -9,7 +8,7 @@ import Store
 struct IncomingConnector: Sendable {
     var configuration: ConnectorConfiguration
     var environment: ServiceEnvironment
-    var database: Database
+    var rows: SessionRows
     var intake: Intake
     var authenticator: Authenticator
     var delivery: ClientDelivery

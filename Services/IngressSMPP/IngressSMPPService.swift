@@ -11,7 +11,7 @@ import Store
 /// Takes messages from clients over SMPP, and brings them their reports.
 public enum IngressSMPPService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
-        try await SessionRows.clear(context.database, instance: context.environment.instance)
+        try await SessionRows(context).clear()
         let listeners = ListenerPool(
             context, intake: try Intake(context.environment.bus), ids: SharedMessageIDs(try await context.messageIDs()))
         let snapshot = try await Snapshot(

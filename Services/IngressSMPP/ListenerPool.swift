@@ -81,7 +81,7 @@ final class ListenerPool: Service {
         let delivery = ClientDelivery(
             connector: configuration.name, eventLoop: eventLoop, database: context.database, intake: intake, logger: environment.logger)
         let connector = IncomingConnector(
-            configuration: configuration, environment: environment, database: context.database, intake: intake,
+            configuration: configuration, environment: environment, rows: SessionRows(context), intake: intake,
             authenticator: authenticator, delivery: delivery, directory: SessionDirectory(), ids: ids, logger: environment.logger)
         let sessions = OpenSessions()
         var channels: [any Channel] = []

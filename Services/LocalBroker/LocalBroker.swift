@@ -57,7 +57,8 @@ public final class LocalBroker: Sendable {
         self.connections = connections
         self.timers = timers
         self.logger = logger
-        self.stopped = coreGroup.any().makePromise()
+        // On a loop that outlives this broker's own, so that whoever asks late is answered too.
+        self.stopped = MultiThreadedEventLoopGroup.singleton.any().makePromise()
     }
 
     /// Recovers the data directory, then listens.
@@ -88,7 +89,9 @@ public final class LocalBroker: Sendable {
             // Bound before recovery, so that a wrong address is told at once; nobody is accepted before the core is there.
             let server = try await listen(configuration, ioGroup, ioLoops, submitter, connections, logger)
             let port = server.localAddress?.port ?? configuration.listenPort
-            let host = configuration.advertisedHost ?? (["0.0.0.0", "::", ""].contains(configuration.listenHost) ? "127.0.0.1" : configuration.listenHost)
+            let host =
+                configuration.advertisedHost
+                ?? (["0.0.0.0", "::", ""].contains(configuration.listenHost) ? "127.0.0.1" : configuration.listenHost)
             let advertised = (host: host, port: Int32(configuration.advertisedPort ?? port))
             let core = try await loop.submit {
                 NIOLoopBound(
@@ -125,7 +128,8 @@ public final class LocalBroker: Sendable {
         let state = BrokerState(
             directory: configuration.dataDirectory, segmentBytes: configuration.segmentBytes,
             initialRebalanceDelay: Int64(configuration.initialRebalanceDelayMilliseconds))
-        let report = try Recovery(directory: configuration.dataDirectory, logger: logger, now: Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000))
+        let uptime = Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000)
+        let report = try Recovery(directory: configuration.dataDirectory, logger: logger, now: wallClockMilliseconds(), uptime: uptime)
             .run(into: state)
         // What was replayed gets synced and checkpointed before anybody is served: the journal that follows starts empty.
         let snapshot = Checkpoint.encode(state)
@@ -140,7 +144,8 @@ public final class LocalBroker: Sendable {
                 "journal.torn": "\(report.tornTail)",
             ])
         let core = BrokerCore(
-            loop: loop, ioLoops: ioLoops, configuration: configuration, advertised: advertised, logger: logger, state: state, writer: writer,
+            loop: loop, ioLoops: ioLoops, configuration: configuration, advertised: advertised, logger: logger, state: state,
+            writer: writer,
             storagePool: pools[0], readerPool: pools[1], checkpointPool: pools[2])
         for group in state.groups.keys { core.scheduleGroupTimer(for: group) }
         return core
@@ -155,7 +160,9 @@ public final class LocalBroker: Sendable {
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.socketOption(.tcp_nodelay), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 64 << 10, high: 1 << 20))
-            .childChannelOption(.recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2 << 10, initial: 16 << 10, maximum: 256 << 10))
+            .childChannelOption(
+                .recvAllocator, value: AdaptiveRecvByteBufferAllocator(minimum: 2 << 10, initial: 16 << 10, maximum: 256 << 10)
+            )
             .childChannelInitializer { channel in
                 guard let id = connections.add(channel) else {
                     logger.warning("too many connections", metadata: ["limit": "\(configuration.maxConnections)"])
@@ -205,9 +212,8 @@ public final class LocalBroker: Sendable {
         try? await ioGroup.shutdownGracefully()
         for pool in pools { try? await pool.shutdownGracefully() }
         flock(lock.descriptor, LOCK_UN)
-        stopped.succeed()
-        // The promise lives on the core's loop, so that one ends last.
         try? await coreGroup.shutdownGracefully()
+        stopped.succeed()
         logger.notice("the broker stopped")
     }
 }

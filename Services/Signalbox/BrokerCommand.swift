@@ -44,6 +44,9 @@ struct BrokerCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Octets after which a segment file is closed.")
     var segmentBytes = 64 << 20
 
+    @Option(name: .long, help: "Octets of journal after which a checkpoint is made; bounds the time a restart takes.")
+    var journalBytes = 64 << 20
+
     @Option(name: .long, help: "Connections at a time.")
     var maxConnections = 1000
 
@@ -55,6 +58,7 @@ struct BrokerCommand: AsyncParsableCommand {
         configuration.fsync = fsync
         configuration.autoCreateTopics = autoCreate
         configuration.segmentBytes = segmentBytes
+        configuration.journalBytes = journalBytes
         configuration.maxConnections = maxConnections
         let faults = configuration.validate()
         guard faults.isEmpty else { throw ValidationError(faults.joined(separator: "; ")) }
@@ -62,7 +66,8 @@ struct BrokerCommand: AsyncParsableCommand {
 
         // Before the first thread starts, so that none of them dies of the signal.
         let signals = TerminationSignals()
-        let broker = try await LocalBroker.start(configuration, logger: Logger(label: "broker") { StreamLogHandler.standardError(label: $0) })
+        let broker = try await LocalBroker.start(
+            configuration, logger: Logger(label: "broker") { StreamLogHandler.standardError(label: $0) })
         print("broker listens on \(host):\(broker.boundPort)")
         fflush(nil)
         await signals.first()

@@ -59,7 +59,10 @@ enum GroupAction<Waiter> {
 ///
 /// Source: Kafka's GroupCoordinator; KIP-345 (static membership), KIP-394 (member id required), KIP-814 (skip assignment).
 struct Group<Waiter> {
-    enum State: String { case empty = "Empty", preparingRebalance = "PreparingRebalance", completingRebalance = "CompletingRebalance", stable = "Stable", dead = "Dead" }
+    enum State: String {
+        case empty = "Empty", preparingRebalance = "PreparingRebalance", completingRebalance = "CompletingRebalance", stable = "Stable",
+            dead = "Dead"
+    }
 
     struct Member {
         var id: String
@@ -157,14 +160,18 @@ struct Group<Waiter> {
         guard !request.protocols.isEmpty, !request.protocolType.isEmpty else { return refuse(.inconsistentGroupProtocol) }
         if !members.isEmpty {
             let offered = Set(request.protocols.map(\.name))
-            let others = members.values.filter { $0.id != request.memberID && ($0.instanceID == nil || $0.instanceID != request.instanceID) }
+            let others = members.values.filter {
+                $0.id != request.memberID && ($0.instanceID == nil || $0.instanceID != request.instanceID)
+            }
             guard request.protocolType == protocolType || others.isEmpty,
                 offered.contains(where: { name in others.allSatisfy { $0.protocols.contains { $0.name == name } } })
             else { return refuse(.inconsistentGroupProtocol) }
         }
         if request.memberID.isEmpty {
             if let instance = request.instanceID {
-                if let old = instances[instance] { return replace(old, instance: instance, with: request, newID: newID, waiter: waiter, now: now) }
+                if let old = instances[instance] {
+                    return replace(old, instance: instance, with: request, newID: newID, waiter: waiter, now: now)
+                }
             } else if request.knownIDRequired {
                 guard members.count + pending.count < Self.largest else { return refuse(.groupMaxSizeReached) }
                 pending[newID] = now + Int64(request.sessionTimeout)

@@ -126,7 +126,8 @@ final class BrokerState {
         }
         guard let log = partition(id), header.baseOffset >= log.logEnd else { return }
         guard header.baseOffset == log.logEnd else {
-            throw JournalFormatError(what: "partition \(log.topic)-\(id.partition) ends at \(log.logEnd), the journal continues at \(header.baseOffset)")
+            throw JournalFormatError(
+                what: "partition \(log.topic)-\(id.partition) ends at \(log.logEnd), the journal continues at \(header.baseOffset)")
         }
         try log.prepare(octets: header.totalSize, segmentBytes: segmentBytes(of: log), now: now)
         let at = round.journal.writerIndex
@@ -177,7 +178,7 @@ final class BrokerState {
             // Live, the machine is ahead of what it wrote down; only replay takes it from there.
             if groups[snapshot.groupID] == nil || replaying {
                 touchGroup(snapshot.groupID)
-                groups[snapshot.groupID]?.machine = Group(restoring: snapshot, initialDelay: initialRebalanceDelay, now: now)
+                groups[snapshot.groupID]?.machine = Group(restoring: snapshot, initialDelay: initialRebalanceDelay, now: sessionsStart)
             }
         case .groupDeleted(let group): groups[group] = nil
         case .transaction(let snapshot):
@@ -189,6 +190,8 @@ final class BrokerState {
 
     /// Whether entries come from the journal instead of from clients.
     var replaying = false
+    /// When the sessions of restored group members begin, by the clock that only goes forward.
+    var sessionsStart: Int64 = 0
 
     func install(_ topic: Topic) {
         topics[topic.name] = topic

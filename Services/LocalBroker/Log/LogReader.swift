@@ -128,7 +128,8 @@ enum RecordTimes {
         var rest = batch
         rest.moveReaderIndex(forwardBy: min(rest.readableBytes, RecordBatchHeader.size))
         while rest.readableBytes > 0 {
-            guard let length = zigzag(&rest), length > 0, length <= Int64(rest.readableBytes), var record = rest.readSlice(length: Int(length)),
+            guard let length = zigzag(&rest), length > 0, length <= Int64(rest.readableBytes),
+                var record = rest.readSlice(length: Int(length)),
                 record.readInteger(as: Int8.self) != nil, let time = zigzag(&record), let offset = zigzag(&record)
             else { return nil }
             let (at, overflow) = header.baseTimestamp.addingReportingOverflow(time)

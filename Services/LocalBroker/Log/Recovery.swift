@@ -9,7 +9,10 @@ import NIOCore
 struct Recovery {
     let directory: String
     let logger: Logger
+    /// Wall clock, milliseconds: what is replayed counts as just appended.
     let now: Int64
+    /// The clock of sessions and deadlines, milliseconds.
+    let uptime: Int64
 
     struct Report {
         var entries = 0
@@ -22,6 +25,7 @@ struct Recovery {
     /// - Throws: `FileError`, or `JournalFormatError` when the checkpoint is damaged.
     func run(into state: BrokerState) throws -> Report {
         state.replaying = true
+        state.sessionsStart = uptime
         defer { state.replaying = false }
         var report = Report()
         let path = Checkpoint.path(directory)

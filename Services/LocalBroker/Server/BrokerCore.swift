@@ -278,6 +278,7 @@ final class BrokerCore {
         guard !isClosing else { return }
         let now = wallClockMilliseconds()
         enforceRetention(now: now)
+        forgetIdleTransactions(now: now)
         for topic in state.topics.values {
             for log in topic.partitions { log.forgetIdleProducers(before: now - 24 * 3600 * 1000) }
         }

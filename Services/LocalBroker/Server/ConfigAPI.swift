@@ -7,7 +7,9 @@ extension BrokerCore {
     func handleDescribeConfigs(_ reader: inout KafkaReader, _ reply: PendingReply) throws(WireError) {
         let version = reply.version
         let resources = try reader.array { (r: inout KafkaReader) throws(WireError) in
-            let resource = (try r.int8(), try r.string(), try r.nullableArray { (r: inout KafkaReader) throws(WireError) in try r.string() })
+            let resource = (
+                try r.int8(), try r.string(), try r.nullableArray { (r: inout KafkaReader) throws(WireError) in try r.string() }
+            )
             try r.tags()
             return resource
         }

@@ -106,7 +106,10 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
             }
             guard accumulated.readableBytes >= 4 + Int(length) else {
                 // Room for all of it at once, but no faster than octets arrive: a length alone must not take memory.
-                if accumulated.readableBytes > 64 << 10 { accumulated.reserveCapacity(minimumWritableBytes: min(4 + Int(length) - accumulated.readableBytes, accumulated.readableBytes)) }
+                if accumulated.readableBytes > 64 << 10 {
+                    accumulated.reserveCapacity(
+                        minimumWritableBytes: min(4 + Int(length) - accumulated.readableBytes, accumulated.readableBytes))
+                }
                 return
             }
             accumulated.moveReaderIndex(forwardBy: 4)
@@ -149,11 +152,13 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
                 guard api.versions.supported.contains(header.apiVersion) else {
                     guard api == .apiVersions else { throw .unsupported(apiKey: header.apiKey, version: header.apiVersion) }
                     // A client newer than we are: the answer of version 0 tells it what we know (KIP-511).
-                    context.writeAndFlush(wrapOutboundOut(APIVersions.response(version: 0, header.correlationID, error: .unsupportedVersion)), promise: nil)
+                    context.writeAndFlush(
+                        wrapOutboundOut(APIVersions.response(version: 0, header.correlationID, error: .unsupportedVersion)), promise: nil)
                     continue
                 }
                 if api == .apiVersions {
-                    context.writeAndFlush(wrapOutboundOut(APIVersions.response(version: header.apiVersion, header.correlationID, error: .none)), promise: nil)
+                    context.writeAndFlush(
+                        wrapOutboundOut(APIVersions.response(version: header.apiVersion, header.correlationID, error: .none)), promise: nil)
                     continue
                 }
                 batch.append(

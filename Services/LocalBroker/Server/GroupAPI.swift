@@ -94,7 +94,8 @@ extension BrokerCore {
         try finish(&reader)
         var outcomes: [KafkaError] = []
         for member in leaving {
-            guard let outcome = state.groups[groupID]?.machine.leave(memberID: member.memberID, instanceID: member.instanceID, now: monotonic)
+            guard
+                let outcome = state.groups[groupID]?.machine.leave(memberID: member.memberID, instanceID: member.instanceID, now: monotonic)
             else {
                 outcomes.append(.unknownMemberID)
                 continue

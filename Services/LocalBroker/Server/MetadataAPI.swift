@@ -28,7 +28,9 @@ extension BrokerCore {
         writer.array(wanted) { writer, name in
             var error = KafkaError.none
             if state.topics[name] == nil, !all {
-                error = create ? createTopic(name, partitions: configuration.defaultPartitions, settings: [:], now: now).0 : .unknownTopicOrPartition
+                error =
+                    create
+                    ? createTopic(name, partitions: configuration.defaultPartitions, settings: [:], now: now).0 : .unknownTopicOrPartition
             }
             writeTopic(&writer, name, error, version)
         }

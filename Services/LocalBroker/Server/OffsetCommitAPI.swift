@@ -20,7 +20,9 @@ extension BrokerCore {
                 topic.partitions.map { partition -> (Int32, KafkaError) in
                     var error = standing
                     if error == .none, state.partition(topic.name, partition.index) == nil { error = .unknownTopicOrPartition }
-                    if error == .none, (partition.offset.metadata?.utf8.count ?? 0) > Self.largestMetadata { error = .offsetMetadataTooLarge }
+                    if error == .none, (partition.offset.metadata?.utf8.count ?? 0) > Self.largestMetadata {
+                        error = .offsetMetadataTooLarge
+                    }
                     if error == .none { accepted[TopicPartition(topic: topic.name, partition: partition.index)] = partition.offset }
                     return (partition.index, error)
                 }

@@ -155,6 +155,17 @@ extension BrokerCore {
         answer(reply, writer)
     }
 
+    /// Kafka's transactional.id.expiration.ms.
+    static let forgottenAfter: Int64 = 7 * 24 * 3600 * 1000
+
+    /// Forgets transactional ids that nobody has used for a week.
+    func forgetIdleTransactions(now: Int64) {
+        for (id, transaction) in state.transactions
+        where transaction.state != .ongoing && transaction.changed < now - Self.forgottenAfter {
+            _ = record(.transactionForgotten(id: id), now: now)
+        }
+    }
+
     /// Aborts what has been open for too long, with a new epoch, so that its producer learns of it.
     func expireTransactions() {
         let now = wallClockMilliseconds()

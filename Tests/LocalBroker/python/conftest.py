@@ -64,12 +64,14 @@ def shared_broker(tmp_path_factory):
     broker.close()
 
 
-@pytest.fixture
-def broker(tmp_path):
-    """A broker of one's own, to be killed and restarted."""
+@pytest.fixture(params=["usual", "constant-checkpoints"])
+def broker(tmp_path, request):
+    """A broker of one's own, to be killed and restarted: as it is, and with a checkpoint every few requests and tiny segments,
+    so that a kill meets it in the middle of one."""
     if "SIGNALBOX_KAFKA" in os.environ:
         pytest.skip("needs a broker that may be killed")
-    broker = Broker(tmp_path / "data")
+    options = [] if request.param == "usual" else ["--journal-bytes", "65536", "--segment-bytes", "16384"]
+    broker = Broker(tmp_path / "data", *options)
     yield broker
     broker.close()
 
