@@ -36,7 +36,7 @@ final class ProviderLink {
         let loopBound = NIOLoopBound(self, eventLoop: connector.eventLoop)
         ClientBootstrap(group: connector.eventLoop)
             .connectTimeout(ProviderLink.connectTimeout)
-            .channelOption(.socketOption(.tcp_nodelay), value: 1)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let link = loopBound.value

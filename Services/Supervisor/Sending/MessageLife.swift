@@ -76,7 +76,7 @@ public struct MessageLife: Encodable, Sendable {
         let start = life.first?.at ?? 0
         for (index, step) in life.enumerated() {
             let time = index == 0 ? Self.clock(step.at) : "+\(step.at - start) ms"
-            lines.append("  " + Self.padded(step.stage, 14) + Self.padded(time, 16) + step.detail)
+            lines.append("  " + Self.padded(step.stage, 14) + (step.detail.isEmpty ? time : Self.padded(time, 16) + step.detail))
         }
         return lines.joined(separator: "\n")
     }
