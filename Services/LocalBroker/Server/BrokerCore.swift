@@ -279,6 +279,7 @@ final class BrokerCore {
         let now = wallClockMilliseconds()
         enforceRetention(now: now)
         forgetIdleTransactions(now: now)
+        forgetEmptyGroups(now: now)
         for topic in state.topics.values {
             for log in topic.partitions { log.forgetIdleProducers(before: now - 24 * 3600 * 1000) }
         }

@@ -51,6 +51,14 @@ extension BrokerCore {
         answer(reply, writer)
     }
 
+    /// Forgets groups that have neither members nor offsets.
+    func forgetEmptyGroups(now: Int64) {
+        for (id, group) in state.groups
+        where group.machine.members.isEmpty && group.machine.pending.isEmpty && group.offsets.isEmpty && group.pendingOffsets.isEmpty {
+            _ = record(.groupDeleted(group: id), now: now)
+        }
+    }
+
     func handleDeleteGroups(_ reader: inout KafkaReader, _ reply: PendingReply, now: Int64) throws(WireError) {
         let names = try reader.array { (r: inout KafkaReader) throws(WireError) in try r.string() }
         try finish(&reader)

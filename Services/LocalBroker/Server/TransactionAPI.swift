@@ -44,7 +44,8 @@ extension BrokerCore {
             }
             if known.state == .ongoing {
                 // Whoever had it open is a zombie now: its transaction ends here, and its epoch with it.
-                let end = JournalEntry.transactionEnded(id: transactionalID, commit: false, epoch: known.epoch + 1, time: now)
+                let epoch = known.epochIsExhausted ? known.epoch : known.epoch + 1
+                let end = JournalEntry.transactionEnded(id: transactionalID, commit: false, epoch: epoch, time: now)
                 guard record(end, now: now) else { return failure }
             }
             if let current = state.transactions[transactionalID], !current.epochIsExhausted {

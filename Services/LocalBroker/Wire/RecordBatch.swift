@@ -28,8 +28,8 @@ struct RecordBatchHeader: Equatable, Sendable {
     var recordCount: Int32
     var crc: UInt32
 
-    var lastOffset: Int64 { baseOffset + Int64(lastOffsetDelta) }
-    var nextOffset: Int64 { lastOffset + 1 }
+    var lastOffset: Int64 { baseOffset &+ Int64(lastOffsetDelta) }
+    var nextOffset: Int64 { lastOffset &+ 1 }
     var isTransactional: Bool { attributes & 0x10 != 0 }
     var isControl: Bool { attributes & 0x20 != 0 }
     var compression: Int16 { attributes & 0x07 }
