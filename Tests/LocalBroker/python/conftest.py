@@ -1,6 +1,7 @@
 """Starts the broker under test. SIGNALBOX_BIN names the executable; SIGNALBOX_KAFKA, when set, names a Kafka to use instead,
 and what needs to kill or restart the broker is skipped."""
 
+import sys
 import os
 import signal
 import socket
@@ -90,3 +91,9 @@ def until(condition, seconds=30):
             return value
         time.sleep(0.02)
     raise AssertionError("it did not happen in time")
+
+
+def pytest_unconfigure(config):
+    """The summary is the last thing to be seen: clients of brokers that were killed go on complaining until they are collected."""
+    sys.stdout.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
