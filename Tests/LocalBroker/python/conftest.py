@@ -1,11 +1,11 @@
 """Starts the broker under test. SIGNALBOX_BIN names the executable; SIGNALBOX_KAFKA, when set, names a Kafka to use instead,
 and what needs to kill or restart the broker is skipped."""
 
-import sys
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 import uuid
 
