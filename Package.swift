@@ -94,6 +94,7 @@ let package = Package(
         service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
+        service("Delay", ["ServiceKit", "Bus", "Message", logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
         service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
         service(
@@ -103,7 +104,7 @@ let package = Package(
         .executableTarget(
             name: "Signalbox",
             dependencies: [
-                "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "LocalBroker", "SMSCSimulator",
+                "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker", "SMSCSimulator",
                 "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
@@ -111,6 +112,8 @@ let package = Package(
 
         tests("Tidy"),
         tests("Bus", ["Bus", logging]),
+        tests("Bus", ["Bus", "TestSupport", logging]),
+        tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing"]),
         tests("RouteLog", ["RouteLog", "Message"]),
@@ -119,7 +122,7 @@ let package = Package(
             "Stages",
             ["Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "TestSupport", protobuf]),
         // Tests, and what several of them share.
-        .target(name: "TestSupport", dependencies: ["Database"], path: "Tests/Support", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["Database", "LocalBroker", logging], path: "Tests/Support", swiftSettings: strict),
         tests("Database", ["Database", "Pricing", "TestSupport"]),
         tests("Configuration", ["Configuration", "Pricing"]),
         tests("Commands", ["Signalbox", "TestSupport", "Database"]),

@@ -2,15 +2,13 @@
 enum AnswerPolicy: Equatable {
     /// The provider is overloaded: the same message again after a pause, in its old place.
     case slowDown
-    /// Something passing: again, a few times.
+    /// Something passing: again later, a few times (`RetryScheme`).
     case retry
     /// This message will never be taken.
     case refuse
 
     /// How long a session pauses when it is told to slow down.
     static let pauseMilliseconds: Int64 = 1_000
-    /// How often a passing error is tried again before the message fails.
-    static let maxAttempts = 5
 
     static func of(commandStatus: UInt32) -> AnswerPolicy {
         switch commandStatus {
@@ -18,5 +16,28 @@ enum AnswerPolicy: Equatable {
         case 0x08, 0x64, 0xFE: .retry  // ESME_RSYSERR, ESME_RX_T_APPN, ESME_RDELIVERYFAILURE
         default: .refuse
         }
+    }
+}
+
+/// When a message is tried again that met a passing error. Pure.
+enum RetryScheme {
+    /// After the first failed attempt, the second, ...; after one more the message has failed.
+    static let waitsMilliseconds: [Int64] = [1_000, 10_000, 60_000]
+
+    enum Decision: Equatable {
+        case again(at: Int64)
+        /// Its validity period ends before the next attempt is due.
+        case expired
+        /// Every attempt is used up.
+        case failed
+    }
+
+    /// - Parameters:
+    ///   - attempts: how many have failed, this one included.
+    ///   - expiresAt: end of validity in milliseconds since 1970; 0 = none.
+    static func decide(attempts: UInt32, expiresAt: Int64, now: Int64) -> Decision {
+        guard attempts > 0, attempts <= waitsMilliseconds.count else { return .failed }
+        let due = now + waitsMilliseconds[Int(attempts) - 1]
+        return expiresAt > 0 && expiresAt <= due ? .expired : .again(at: due)
     }
 }

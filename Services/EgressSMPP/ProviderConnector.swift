@@ -93,7 +93,7 @@ final class ProviderConnector {
             logger.notice(
                 "unanswered submits go back to the queue", metadata: ["connector": "\(name)", "count": "\(unanswered.count)"])
         }
-        queue.giveBack(unanswered)
+        giveBack(unanswered)
         lastRefusal = why
         reportHealth()
         pump()
@@ -104,20 +104,26 @@ final class ProviderConnector {
     func answered(_ slot: SubmitQueue<SubmitSm>.Slot, status: CommandStatus, smscid: String) {
         EgressMetrics.answers.add()
         if status == .ok {
-            guard let ids = queue.answered(slot, smscid: smscid) else { return }
-            completions.append(
-                Completion(
-                    claim: slot.outgoing.claim,
-                    outputs: [
-                        Outcome.submitted(slot.outgoing.message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport)
-                    ]))
+            switch queue.answered(slot, smscid: smscid) {
+            case .open: break
+            case .putOff: putOff(slot.outgoing)
+            case .taken(let ids):
+                completions.append(
+                    Completion(
+                        claim: slot.outgoing.claim,
+                        outputs: [
+                            Outcome.submitted(
+                                slot.outgoing.message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport)
+                        ]))
+            }
             return
         }
-        slot.outgoing.attempts += 1
-        let policy = AnswerPolicy.of(commandStatus: status.rawValue)
-        if policy == .slowDown || (policy == .retry && slot.outgoing.attempts < AnswerPolicy.maxAttempts) {
-            queue.giveBack([slot])
+        switch AnswerPolicy.of(commandStatus: status.rawValue) {
+        case .slowDown: return giveBack([slot])
+        case .retry:
+            if queue.putOff(slot, by: status.rawValue) { putOff(slot.outgoing) }
             return
+        case .refuse: break
         }
         guard queue.fail(slot) else { return }
         EgressMetrics.refused.add()
@@ -132,7 +138,30 @@ final class ProviderConnector {
     }
 
     /// Submits that were not answered in time: their session closes, and they go out again.
-    func unanswered(_ slots: [SubmitQueue<SubmitSm>.Slot]) { queue.giveBack(slots) }
+    func unanswered(_ slots: [SubmitQueue<SubmitSm>.Slot]) { giveBack(slots) }
+
+    private func giveBack(_ slots: [SubmitQueue<SubmitSm>.Slot]) {
+        for outgoing in queue.giveBack(slots) { putOff(outgoing) }
+    }
+
+    /// The message leaves for later, or ends where there is no later for it.
+    private func putOff(_ outgoing: SubmitQueue<SubmitSm>.Outgoing) {
+        EgressMetrics.putOff.add()
+        let taken = outgoing.smscids.enumerated().compactMap { index, smscid in
+            smscid.map { smscid in
+                var part = TakenPart()
+                part.part = UInt32(index)
+                part.smscid = smscid
+                return part
+            }
+        }
+        completions.append(
+            Completion(
+                claim: outgoing.claim,
+                outputs: Outcome.putOff(
+                    outgoing.message, takenParts: taken, connector: name, queue: outgoing.claim.topic,
+                    by: CommandStatus(rawValue: outgoing.putOffBy ?? 0))))
+    }
 
     /// An attempt to connect failed, or a session ended.
     func noteFailure(_ why: String, index: Int) {

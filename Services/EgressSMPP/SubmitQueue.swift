@@ -3,7 +3,7 @@ import Message
 
 /// What waits to be sent to one provider, in order, and what was sent and is not answered. Pure: parts are of any type.
 ///
-/// A message leaves exactly once: `answered` with its last part, or `fail`. What a lost session had not answered goes back to the
+/// A message leaves exactly once: `answered` with its last part, put off once no part of it is under way, or `fail`. What a lost session had not answered goes back to the
 /// front, in its old order: it may reach the provider twice, and nothing else may.
 struct SubmitQueue<Part> {
     /// A message on its way out.
@@ -15,7 +15,10 @@ struct SubmitQueue<Part> {
         let order: Int
         /// One for each part: what became of it.
         var smscids: [String?]
-        var attempts = 0
+        /// Parts that were handed out and are neither answered nor given back.
+        var underWay = 0
+        /// Why it is to be tried again later, once nothing of it is under way any more: the provider's refusal of one of its parts.
+        var putOffBy: UInt32?
         /// Answers to other parts of a message that has ended are of no interest any more.
         var isSettled = false
 
@@ -25,7 +28,18 @@ struct SubmitQueue<Part> {
             self.parts = parts
             self.order = order
             smscids = Array(repeating: nil, count: parts.count)
+            for taken in message.takenParts where parts.indices.contains(Int(taken.part)) { smscids[Int(taken.part)] = taken.smscid }
         }
+    }
+
+    /// What an answer comes to for the whole message.
+    enum Progress {
+        /// Other parts are still to be sent or answered; or it had ended before.
+        case open
+        /// All parts are taken: the provider's ids.
+        case taken([String])
+        /// It is to be tried again later.
+        case putOff
     }
 
     /// One part of a message: the unit that a window counts.
@@ -45,7 +59,9 @@ struct SubmitQueue<Part> {
     mutating func append(claim: Claim, message: ShortMessage, parts: [Part]) {
         let outgoing = Outgoing(claim: claim, message: message, parts: parts, order: orders)
         orders += 1
-        for index in parts.indices { waiting.append(Slot(outgoing: outgoing, part: index)) }
+        let missing = parts.indices.filter { outgoing.smscids[$0] == nil }
+        // Where all are taken already the last one is sent again, for an answer to end it by; nobody writes such a record.
+        for index in missing.isEmpty ? parts.indices.suffix(1) : missing { waiting.append(Slot(outgoing: outgoing, part: index)) }
     }
 
     /// The next part to send; parts of messages that have ended meanwhile, or went to another instance, are passed over.
@@ -58,7 +74,9 @@ struct SubmitQueue<Part> {
                 head = 0
             }
             if slot.outgoing.claim.isVoid { slot.outgoing.isSettled = true }
-            if !slot.outgoing.isSettled { return slot }
+            guard !slot.outgoing.isSettled, slot.outgoing.putOffBy == nil else { continue }
+            slot.outgoing.underWay += 1
+            return slot
         }
         waiting.removeAll(keepingCapacity: true)
         head = 0
@@ -66,24 +84,46 @@ struct SubmitQueue<Part> {
     }
 
     /// Puts parts back that were not answered, in front of all that came after them.
-    mutating func giveBack(_ slots: [Slot]) {
-        let returned = slots.filter { !$0.outgoing.isSettled }
-        guard !returned.isEmpty else { return }
+    /// - Returns: messages that are to be tried again later, of which nothing is under way any more.
+    mutating func giveBack(_ slots: [Slot]) -> [Outgoing] {
+        var leaving: [Outgoing] = []
+        for slot in slots {
+            slot.outgoing.underWay -= 1
+            if leavesForLater(slot.outgoing) { leaving.append(slot.outgoing) }
+        }
+        let returned = slots.filter { !$0.outgoing.isSettled && $0.outgoing.putOffBy == nil }
+        guard !returned.isEmpty else { return leaving }
         var rest = returned + waiting[head...]
         rest.sort { ($0.outgoing.order, $0.part) < ($1.outgoing.order, $1.part) }
         waiting = rest
         head = 0
+        return leaving
     }
 
     /// Notes the provider's id of a part.
-    /// - Returns: the ids of all parts, once the last one is there.
-    func answered(_ slot: Slot, smscid: String) -> [String]? {
-        guard !slot.outgoing.isSettled else { return nil }
+    func answered(_ slot: Slot, smscid: String) -> Progress {
+        guard !slot.outgoing.isSettled else { return .open }
+        slot.outgoing.underWay -= 1
         slot.outgoing.smscids[slot.part] = smscid
         let ids = slot.outgoing.smscids.compactMap { $0 }
-        guard ids.count == slot.outgoing.parts.count else { return nil }
+        guard ids.count == slot.outgoing.parts.count else { return leavesForLater(slot.outgoing) ? .putOff : .open }
         slot.outgoing.isSettled = true
-        return ids
+        return .taken(ids)
+    }
+
+    /// A part met a passing error: no further part is sent, and once those under way are answered the message leaves for later.
+    /// - Returns: whether it leaves now.
+    func putOff(_ slot: Slot, by reason: UInt32) -> Bool {
+        guard !slot.outgoing.isSettled else { return false }
+        slot.outgoing.underWay -= 1
+        slot.outgoing.putOffBy = slot.outgoing.putOffBy ?? reason
+        return leavesForLater(slot.outgoing)
+    }
+
+    private func leavesForLater(_ outgoing: Outgoing) -> Bool {
+        guard !outgoing.isSettled, outgoing.putOffBy != nil, outgoing.underWay <= 0 else { return false }
+        outgoing.isSettled = true
+        return true
     }
 
     /// Ends a message whatever its other parts do.

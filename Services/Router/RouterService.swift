@@ -5,13 +5,13 @@ import Routing
 public import ServiceKit
 public import ServiceLifecycle
 
-/// Reads what was accepted, finds each message's connector, and passes it to billing; or ends it, with the reason.
+/// Reads what was accepted, or was scheduled and is due now, finds each message's connector, and passes it to billing; or ends it, with the reason.
 public enum RouterService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
         let table = try await Snapshot("routes", context) { connection in try loadRoutingTable(connection) }
         let ids = SharedMessageIDs(try await context.messageIDs())
         let stage = StageService(
-            context.environment, health: context.health, name: "router", topics: [Topics.accepted],
+            context.environment, health: context.health, name: "router", topics: [Topics.accepted, Topics.due],
             makeTransform: { RouterTransform(table: { table.value }, ids: ids) })
         return [table, stage]
     }

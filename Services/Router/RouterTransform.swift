@@ -33,6 +33,12 @@ final class RouterTransform: StageTransform {
             Reports.end(message, as: status, reason: 0, text: text, at: now, reportID: ids.next(now: now))
         }
         if message.expiresAt != 0, message.expiresAt <= now { return refuse(.expired, "validity period ended before routing") }
+        if message.scheduledAt > now {
+            if message.expiresAt != 0, message.expiresAt <= message.scheduledAt {
+                return refuse(.expired, "validity period ends before the scheduled time")
+            }
+            return schedule(message, now)
+        }
         if message.hops > RouterTransform.maxHops { return refuse(.rejected, "the routes send it in circles") }
         let decision = table.decide(
             RouteQuery(
@@ -48,5 +54,19 @@ final class RouterTransform: StageTransform {
             routed.times.routed = now
             return [OutgoingRecord(topic: Topics.routed, key: message.destination.number, value: encode(routed))]
         }
+    }
+
+    /// It waits as it came, and is neither routed nor priced before it is due: routes, prices and balances of that moment count.
+    private func schedule(_ message: ShortMessage, _ now: Int64) -> [OutgoingRecord] {
+        var event = Event()
+        event.msgid = message.msgid
+        event.at = now
+        event.status = .accepted
+        event.note = "scheduled for \(utcText(message.scheduledAt))"
+        let record = OutgoingRecord(topic: Topics.due, key: message.destination.number, value: encode(message))
+        return [
+            DelayTier.delaying(record, until: message.scheduledAt, now: now, reason: "scheduled"),
+            OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event)),
+        ]
     }
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Billing
 import DLRMatcher
+import Delay
 import EgressSMPP
 import IngressSMPP
 import RouteLog
@@ -23,6 +24,7 @@ struct RunCommand: AsyncParsableCommand {
         case egressSMPP = "egress-smpp"
         case dlrMatcher = "dlr-matcher"
         case routeLog = "routelog"
+        case delay
     }
 
     @Argument(help: "Which one.") var service: Name
@@ -35,6 +37,7 @@ struct RunCommand: AsyncParsableCommand {
         case .egressSMPP: try await runService(service.rawValue, build: EgressSMPPService.build)
         case .dlrMatcher: try await runService(service.rawValue, build: DLRMatcherService.build)
         case .routeLog: try await runService(service.rawValue, build: RouteLogService.build)
+        case .delay: try await runService(service.rawValue, build: DelayService.build)
         }
     }
 }

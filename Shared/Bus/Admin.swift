@@ -17,8 +17,8 @@ public struct TopicSpecification: Sendable, Hashable {
 
 /// Looks after topics and reads positions. Its calls block: run them on a thread that may.
 public final class Admin: Sendable {
-    private let handle: KafkaHandle
-    private let configuration: BusConfiguration
+    let handle: KafkaHandle
+    let configuration: BusConfiguration
 
     public init(_ configuration: BusConfiguration) throws(BusError) {
         self.configuration = configuration
@@ -79,22 +79,5 @@ public final class Admin: Sendable {
                 throw BusError(code, doing: "create topic \(String(cString: rd_kafka_topic_result_name(results[index])))")
             }
         }
-    }
-
-    /// Records of `topic` that `group` has not finished, over all partitions.
-    public func lag(group: String, topic: String, partitions: Int) throws(BusError) -> Int64 {
-        let reader = try KafkaHandle(.consumer, configuration: configuration, settings: [("group.id", group)])
-        let list = TopicPartitionList((0..<partitions).map { TopicPartition(topic: topic, partition: Int32($0)) })
-        let code = rd_kafka_committed(reader.raw, list.raw, 5_000)
-        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw BusError(code, doing: "positions of \(group)") }
-        var lag: Int64 = 0
-        for committed in list.offsets {
-            var low: Int64 = 0
-            var high: Int64 = 0
-            let code = rd_kafka_query_watermark_offsets(reader.raw, topic, committed.partition.partition, &low, &high, 5_000)
-            guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { throw BusError(code, doing: "end of \(topic)") }
-            lag += max(0, high - (committed.offset >= 0 ? committed.offset : low))
-        }
-        return lag
     }
 }

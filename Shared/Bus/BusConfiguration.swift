@@ -17,12 +17,13 @@ public struct BusConfiguration: Sendable {
         self.logger = logger
     }
 
-    /// Reads `name=value` pairs separated by `;`, as `SIGNALBOX_KAFKA_PROPERTIES` holds them.
+    /// Reads `name=value` pairs separated by `;`, as `SIGNALBOX_KAFKA_PROPERTIES` holds them. A value cannot contain a `;`.
+    /// - Throws: which pair is none, by its place: its text may be the rest of a password.
     public static func parseProperties(_ text: String) throws(BusError) -> [String: String] {
         var properties: [String: String] = [:]
-        for pair in text.split(separator: ";", omittingEmptySubsequences: true) {
+        for (index, pair) in text.split(separator: ";", omittingEmptySubsequences: true).enumerated() {
             guard let equals = pair.firstIndex(of: "="), equals != pair.startIndex else {
-                throw BusError(code: .invalidConfiguration, "a Kafka property must be name=value: \(pair.prefix(while: { $0 != "=" }))")
+                throw BusError(code: .invalidConfiguration, "a Kafka property must be name=value: number \(index + 1) is not")
             }
             properties[String(pair[..<equals])] = String(pair[pair.index(after: equals)...])
         }

@@ -14,6 +14,9 @@ public struct Claim: Sendable {
     var offset: Int64
     var assignment: Assignment
 
+    /// The topic that the record was read from.
+    public var topic: String { partition.topic }
+
     /// The partition went to another instance, which does the record anew: what has not been sent yet must not be sent from here.
     public var isVoid: Bool { assignment.isRevoked }
 }

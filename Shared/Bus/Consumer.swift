@@ -71,13 +71,22 @@ final class Consumer {
     /// - Throws: only what ends this consumer; passing troubles are librdkafka's to mend.
     func poll(max: Int, timeoutMilliseconds: Int32) throws(BusError) -> [Record] {
         var records: [Record] = []
+        try poll(max: max, timeoutMilliseconds: timeoutMilliseconds) { records.append($0) }
+        return records
+    }
+
+    /// The same, record by record: a revocation may come between two of them, and `onRevoked` can then withdraw what was given.
+    func poll(max: Int, timeoutMilliseconds: Int32, onRecord: (Record) -> Void) throws(BusError) {
         var wait = timeoutMilliseconds
-        while records.count < max {
+        var count = 0
+        defer { if count > 0 { BusMetrics.consumed.add(count) } }
+        while count < max {
             guard let message = rd_kafka_consumer_poll(handle.raw, wait) else { break }
             defer { rd_kafka_message_destroy(message) }
             let code = message.pointee.err
             if code == RD_KAFKA_RESP_ERR_NO_ERROR {
-                records.append(Record(message.pointee))
+                onRecord(Record(message.pointee))
+                count += 1
                 wait = 0
             } else if code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED
                 || code == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID
@@ -89,7 +98,6 @@ final class Consumer {
                 break  // unknown topic (yet), broker away: tried again by the next poll
             }
         }
-        return records
     }
 
     /// Stops or resumes fetching for all that is assigned. What was fetched before is fetched again afterwards.
@@ -97,6 +105,12 @@ final class Consumer {
         var assigned: OpaquePointerList?
         guard rd_kafka_assignment(handle.raw, &assigned) == RD_KAFKA_RESP_ERR_NO_ERROR, let assigned else { return }
         let list = TopicPartitionList(owning: assigned)
+        _ = paused ? rd_kafka_pause_partitions(handle.raw, list.raw) : rd_kafka_resume_partitions(handle.raw, list.raw)
+    }
+
+    /// The same for some partitions.
+    func setPaused(_ paused: Bool, _ partitions: [TopicPartition]) {
+        let list = TopicPartitionList(partitions)
         _ = paused ? rd_kafka_pause_partitions(handle.raw, list.raw) : rd_kafka_resume_partitions(handle.raw, list.raw)
     }
 

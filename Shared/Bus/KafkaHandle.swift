@@ -28,9 +28,12 @@ final class KafkaHandle: @unchecked Sendable {
         for name in configuration.properties.keys.sorted() { merged.append((name, configuration.properties[name] ?? "")) }
         for (name, value) in merged {
             var reason = [CChar](repeating: 0, count: 512)
-            if rd_kafka_conf_set(conf, name, value, &reason, reason.count) != RD_KAFKA_CONF_OK {
+            let result = rd_kafka_conf_set(conf, name, value, &reason, reason.count)
+            guard result == RD_KAFKA_CONF_OK else {
                 rd_kafka_conf_destroy(conf)
-                throw BusError(code: .invalidConfiguration, "Kafka setting \(name): \(text(of: reason))")
+                // librdkafka's own words quote the value, which may be a secret.
+                let fault = result == RD_KAFKA_CONF_UNKNOWN ? "there is no such property" : "its value is not allowed"
+                throw BusError(code: .invalidConfiguration, "Kafka setting \(name): \(fault)")
             }
         }
         let callbacks = Unmanaged.passRetained(CallbackContext(logger: configuration.logger, rebalance: rebalance))

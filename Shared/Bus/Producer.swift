@@ -93,7 +93,13 @@ public final class Producer: Sendable {
                         token: UInt(bitPattern: message.pointee._private),
                         error: code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : BusError(code, doing: "delivery")))
             }
-            if !deliveries.isEmpty { onDeliveries(deliveries) }
+            if !deliveries.isEmpty {
+                let failed = deliveries.count { $0.error != nil }
+                BusMetrics.produced.add(deliveries.count)
+                BusMetrics.acknowledged.add(deliveries.count - failed)
+                if failed > 0 { BusMetrics.failed.add(failed) }
+                onDeliveries(deliveries)
+            }
         }
         rd_kafka_queue_destroy(queue)
         stopped.signal()

@@ -1,9 +1,24 @@
 import Logging
 import Synchronization
 
+/// A stage does not take a record yet, nor those behind it in its partition.
+public struct Postponement: Sendable, Equatable {
+    /// The first record that was not taken. What was given of its partition from here on is given again.
+    public var offset: Int64
+    /// When to give it again, from now. Other partitions go on meanwhile.
+    public var wait: Duration
+
+    public init(offset: Int64, wait: Duration) {
+        self.offset = offset
+        self.wait = wait
+    }
+}
+
 /// What a stage makes of a batch.
 public struct StageOutput {
     public var records: [OutgoingRecord]
+    /// By partition, where not all was taken.
+    public var postponed: [TopicPartition: Postponement] = [:]
     /// Run on the stage's thread once the transaction is committed; a crash may skip it, so it may only tidy up.
     public var afterCommit: (() throws -> Void)?
 
@@ -32,6 +47,7 @@ public struct StageSettings: Sendable {
     public var consumer: ConsumerSettings
     /// Stable over restarts of the same instance.
     public var transactionalID: String
+    /// Records that are given at once; also what is kept in memory of a partition that is postponed.
     public var maxBatch = 2_000
     /// How long to wait for more once something has come: larger batches for later output.
     public var lingerMilliseconds: Int32 = 0
@@ -101,6 +117,7 @@ public final class StageRunner: Sendable {
             do {
                 try runOnce { backoff.reset() }
             } catch {
+                BusMetrics.restarts.add()
                 environment.onState(.failing("\(error)"))
                 configuration.logger.warning("stage starts over", metadata: ["error": "\(error)"])
                 backoff.wait(unless: { self.isStopping })
@@ -110,30 +127,44 @@ public final class StageRunner: Sendable {
 
     private func runOnce(onCommit: () -> Void) throws {
         let producer = try TransactionalProducer(configuration, transactionalID: settings.transactionalID)
-        let consumer = try Consumer(configuration, settings: settings.consumer)
-        defer { consumer.close() }
+        let input = StageInput()
+        let consumer = try Consumer(configuration, settings: settings.consumer, onRevoked: { input.revoked($0) })
+        input.consumer = consumer
+        defer {
+            input.consumer = nil
+            consumer.close()
+        }
         let transform = try retrying { try makeTransform() }
         environment.onState(.running)
         while !isStopping {
-            var batch = try consumer.poll(max: settings.maxBatch, timeoutMilliseconds: settings.idleMilliseconds)
-            if batch.isEmpty {
+            try gather(input, consumer)
+            if input.batch.isEmpty {
                 let output = try retrying { try transform.idle() }
                 if !output.records.isEmpty || output.afterCommit != nil { try commit(output, [], producer, consumer) }
                 continue
             }
-            if settings.lingerMilliseconds > 0 {
-                let deadline = ContinuousClock.now + .milliseconds(Int(settings.lingerMilliseconds))
-                while batch.count < settings.maxBatch, !isStopping {
-                    let left = deadline - ContinuousClock.now
-                    guard left > .milliseconds(1) else { break }
-                    batch += try consumer.poll(
-                        max: settings.maxBatch - batch.count,
-                        timeoutMilliseconds: Int32(left.components.attoseconds / 1_000_000_000_000_000))
-                }
-            }
-            let output = try process(batch, transform)
-            try commit(output, nextOffsets(after: batch), producer, consumer)
+            let output = try process(input.batch, transform)
+            try commit(output, nextOffsets(after: input.batch, postponed: output.postponed), producer, consumer)
+            input.finish(output.postponed)
             onCommit()
+        }
+    }
+
+    /// What was postponed and is to be given again, then what is new; waits for the first of either.
+    private func gather(_ input: StageInput, _ consumer: Consumer) throws(BusError) {
+        input.recall(max: settings.maxBatch)
+        let room = settings.maxBatch - input.batch.count
+        guard room > 0 else { return }
+        let wait = input.batch.isEmpty ? min(settings.idleMilliseconds, input.nextRecallMilliseconds ?? .max) : 0
+        try consumer.poll(max: room, timeoutMilliseconds: wait) { input.append($0) }
+        guard settings.lingerMilliseconds > 0, !input.batch.isEmpty else { return }
+        let deadline = ContinuousClock.now + .milliseconds(Int(settings.lingerMilliseconds))
+        while input.batch.count < settings.maxBatch, !isStopping {
+            let left = deadline - ContinuousClock.now
+            guard left > .milliseconds(1) else { return }
+            try consumer.poll(
+                max: settings.maxBatch - input.batch.count, timeoutMilliseconds: Int32(left.components.attoseconds / 1_000_000_000_000_000)
+            ) { input.append($0) }
         }
     }
 
@@ -147,15 +178,19 @@ public final class StageRunner: Sendable {
             var whole = StageOutput()
             var tidying: [() throws -> Void] = []
             for record in batch {
+                // Behind a record that waits, all wait.
+                guard whole.postponed[TopicPartition(topic: record.topic, partition: record.partition)] == nil else { continue }
                 do {
                     let output = try retrying { try transform.process([record]) }
                     whole.records += output.records
+                    whole.postponed.merge(output.postponed) { first, _ in first }
                     if let afterCommit = output.afterCommit { tidying.append(afterCommit) }
                 } catch let error as StageStopped {
                     throw error
                 } catch {
                     configuration.logger.error(
                         "record sent to the dead letters", metadata: ["position": "\(record.position)", "reason": "\(error)"])
+                    BusMetrics.deadLetters.add()
                     whole.records.append(environment.deadLetter(record, "\(error)"))
                 }
             }
@@ -203,10 +238,3 @@ public final class StageRunner: Sendable {
 
 /// The stage was told to stop while it waited for something to come back; the batch is read again by the next run.
 struct StageStopped: Error {}
-
-/// The offset after the last record of each partition in `batch`.
-func nextOffsets(after batch: [Record]) -> [CommittedOffset] {
-    var next: [TopicPartition: Int64] = [:]
-    for record in batch { next[TopicPartition(topic: record.topic, partition: record.partition)] = record.offset + 1 }
-    return next.map { CommittedOffset(partition: $0.key, offset: $0.value) }
-}

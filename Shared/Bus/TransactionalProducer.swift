@@ -7,6 +7,8 @@ import CRdKafka
 final class TransactionalProducer {
     private let handle: KafkaHandle
     private var topics = TopicCache()
+    /// Records of the open transaction.
+    private var sent = 0
 
     /// Blocks until the broker has fenced any predecessor (at most `timeoutMilliseconds`).
     init(_ configuration: BusConfiguration, transactionalID: String, timeoutMilliseconds: Int32 = 30_000) throws(BusError) {
@@ -32,7 +34,9 @@ final class TransactionalProducer {
         let topic = try topics.topic(record.topic, of: handle)
         while true {
             do {
-                return try enqueue(topic: topic, partition: record.partition, key: record.key, value: record.value, token: 0)
+                try enqueue(topic: topic, partition: record.partition, key: record.key, value: record.value, token: 0)
+                sent += 1
+                return
             } catch {
                 // The queue holds a whole transaction of any size we make; where the broker is slow, wait for room.
                 // A transaction that lasts too long is aborted by the broker, which ends this loop with an error.
@@ -62,9 +66,17 @@ final class TransactionalProducer {
             // "Retriable: the application may call it again" (rdkafka.h); anything else decides.
             guard error.isRetriable, !error.needsAbort, !error.isFatal else { throw error }
         }
+        BusMetrics.produced.add(sent)
+        BusMetrics.acknowledged.add(sent)
+        BusMetrics.committed.add()
+        sent = 0
     }
 
     func abort() throws(BusError) {
+        BusMetrics.produced.add(sent)
+        BusMetrics.failed.add(sent)
+        BusMetrics.aborted.add()
+        sent = 0
         if let error = BusError(owning: rd_kafka_abort_transaction(handle.raw, 10_000), doing: "abort transaction") { throw error }
     }
 }

@@ -545,11 +545,57 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
     set {_uniqueStorage()._clientReference = newValue}
   }
 
+  /// Parts that the provider took already, where the others are to be tried again.
+  public var takenParts: [TakenPart] {
+    get {_storage._takenParts}
+    set {_uniqueStorage()._takenParts = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A part of a message, with the id that the provider gave it.
+public nonisolated struct TakenPart: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var part: UInt32 = 0
+
+  public var smscid: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
+}
+
+/// A record that waits: on sms.delay.<tier>. It goes where `topic` says when it is due, as it is.
+public nonisolated struct Delayed: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var dueAt: Int64 = 0
+
+  /// When it leaves this tier: for its target where it is due by then, else for a shorter tier.
+  public var leavesAt: Int64 = 0
+
+  public var topic: String = String()
+
+  public var key: Data = Data()
+
+  public var value: Data = Data()
+
+  /// Why it waits, for people.
+  public var reason: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// What the provider said to a message: on sms.submitted.
@@ -1066,7 +1112,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1094,6 +1140,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _triedConnectors: [String] = []
     var _hops: UInt32 = 0
     var _clientReference: String = String()
+    var _takenParts: [TakenPart] = []
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1129,6 +1176,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _triedConnectors = source._triedConnectors
       _hops = source._hops
       _clientReference = source._clientReference
+      _takenParts = source._takenParts
     }
   }
 
@@ -1172,6 +1220,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 23: try { try decoder.decodeRepeatedStringField(value: &_storage._triedConnectors) }()
         case 24: try { try decoder.decodeSingularUInt32Field(value: &_storage._hops) }()
         case 25: try { try decoder.decodeSingularStringField(value: &_storage._clientReference) }()
+        case 26: try { try decoder.decodeRepeatedMessageField(value: &_storage._takenParts) }()
         default: break
         }
       }
@@ -1259,6 +1308,9 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if !_storage._clientReference.isEmpty {
         try visitor.visitSingularStringField(value: _storage._clientReference, fieldNumber: 25)
       }
+      if !_storage._takenParts.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._takenParts, fieldNumber: 26)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1293,10 +1345,101 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._triedConnectors != rhs_storage._triedConnectors {return false}
         if _storage._hops != rhs_storage._hops {return false}
         if _storage._clientReference != rhs_storage._clientReference {return false}
+        if _storage._takenParts != rhs_storage._takenParts {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension TakenPart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".TakenPart"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}part\0\u{1}smscid\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.part) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.smscid) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.part != 0 {
+      try visitor.visitSingularUInt32Field(value: self.part, fieldNumber: 1)
+    }
+    if !self.smscid.isEmpty {
+      try visitor.visitSingularStringField(value: self.smscid, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: TakenPart, rhs: TakenPart) -> Bool {
+    if lhs.part != rhs.part {return false}
+    if lhs.smscid != rhs.smscid {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Delayed: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".Delayed"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}due_at\0\u{3}leaves_at\0\u{1}topic\0\u{1}key\0\u{1}value\0\u{1}reason\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularSFixed64Field(value: &self.dueAt) }()
+      case 2: try { try decoder.decodeSingularSFixed64Field(value: &self.leavesAt) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self.topic) }()
+      case 4: try { try decoder.decodeSingularBytesField(value: &self.key) }()
+      case 5: try { try decoder.decodeSingularBytesField(value: &self.value) }()
+      case 6: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.dueAt != 0 {
+      try visitor.visitSingularSFixed64Field(value: self.dueAt, fieldNumber: 1)
+    }
+    if self.leavesAt != 0 {
+      try visitor.visitSingularSFixed64Field(value: self.leavesAt, fieldNumber: 2)
+    }
+    if !self.topic.isEmpty {
+      try visitor.visitSingularStringField(value: self.topic, fieldNumber: 3)
+    }
+    if !self.key.isEmpty {
+      try visitor.visitSingularBytesField(value: self.key, fieldNumber: 4)
+    }
+    if !self.value.isEmpty {
+      try visitor.visitSingularBytesField(value: self.value, fieldNumber: 5)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 6)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: Delayed, rhs: Delayed) -> Bool {
+    if lhs.dueAt != rhs.dueAt {return false}
+    if lhs.leavesAt != rhs.leavesAt {return false}
+    if lhs.topic != rhs.topic {return false}
+    if lhs.key != rhs.key {return false}
+    if lhs.value != rhs.value {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -49,3 +49,9 @@ public func monotonicMilliseconds() -> Int64 {
     clock_gettime(CLOCK_MONOTONIC, &now)
     return Int64(now.tv_sec) * 1_000 + Int64(now.tv_nsec) / 1_000_000
 }
+
+/// A moment for people, in UTC: `2026-11-21T10:40:39Z`.
+public func utcText(_ milliseconds: Int64) -> String {
+    let date = Date(timeIntervalSince1970: Double(milliseconds / 1_000))
+    return date.formatted(.iso8601)
+}

@@ -1,3 +1,4 @@
+import Bus
 import Synchronization
 
 /// A number that only rises, since the start of the process. Its name ends in `_total`.
@@ -18,15 +19,16 @@ public final class Counter: Sendable {
     public var current: Int { value.load(ordering: .relaxed) }
 }
 
-/// All counters of the process, as Prometheus reads them (text format 0.0.4).
+/// All counters of the process, the bus's among them, as Prometheus reads them (text format 0.0.4).
 public enum Metrics {
     private static let counters = Mutex<[Counter]>([])
 
     static func register(_ counter: Counter) { counters.withLock { $0.append(counter) } }
 
     static func text() -> String {
-        counters.withLock { $0 }.sorted { $0.name < $1.name }
-            .map { "# HELP \($0.name) \($0.help)\n# TYPE \($0.name) counter\n\($0.name) \($0.current)\n" }
+        let own = counters.withLock { $0 }.map { ($0.name, $0.help, $0.current) }
+        return (own + BusMetrics.all.map { ($0.name, $0.help, $0.current) }).sorted { $0.0 < $1.0 }
+            .map { "# HELP \($0) \($1)\n# TYPE \($0) counter\n\($0) \($2)\n" }
             .joined()
     }
 }

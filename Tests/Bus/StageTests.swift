@@ -1,14 +1,15 @@
 import Foundation
 import Logging
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Bus
 
-/// Runs against the broker that `SIGNALBOX_KAFKA` names; each test has topics and groups of its own.
-@Suite(.enabled(if: testBroker != nil, "SIGNALBOX_KAFKA names no broker"), .serialized) struct `Stages against a broker` {
-    static func configuration(_ name: String) -> BusConfiguration {
-        BusConfiguration(bootstrap: testBroker ?? "", clientID: name, logger: Logger(label: name))
+/// Runs against the broker that `SIGNALBOX_KAFKA` names, or a local one; each test has topics and groups of its own.
+@Suite(.serialized) struct `Stages against a broker` {
+    static func configuration(_ name: String) async throws -> BusConfiguration {
+        BusConfiguration(bootstrap: try await TestBroker.address(), clientID: name, logger: Logger(label: name))
     }
 
     final class Upper: StageTransform {
@@ -33,7 +34,7 @@ import Testing
     @Test func `a stage transforms every record once, and a poisoned one goes to the dead letters`() async throws {
         let run = UUID().uuidString.prefix(8)
         let (input, output, dead) = ("t-\(run)-in", "t-\(run)-out", "t-\(run)-dead")
-        let configuration = Self.configuration("stage-test")
+        let configuration = try await Self.configuration("stage-test")
         try? Admin(configuration).create(
             [input, output, dead].map { TopicSpecification(name: $0, partitions: 3) }, timeoutMilliseconds: 2_000)
         let settled = Mutex(0)
@@ -72,7 +73,7 @@ import Testing
     @Test func `a windowed stage hands out again only what was not completed`() async throws {
         let run = UUID().uuidString.prefix(8)
         let (input, output) = ("w-\(run)-in", "w-\(run)-out")
-        let configuration = Self.configuration("window-test")
+        let configuration = try await Self.configuration("window-test")
         try? Admin(configuration).create([input, output].map { TopicSpecification(name: $0, partitions: 2) }, timeoutMilliseconds: 2_000)
         let producer = try Producer(configuration) { _ in }
         let count = 500
@@ -139,5 +140,3 @@ import Testing
         #expect(seen.values.allSatisfy { $0 == 1 })
     }
 }
-
-let testBroker = ProcessInfo.processInfo.environment["SIGNALBOX_KAFKA"].flatMap { $0.isEmpty ? nil : $0 }

@@ -35,10 +35,18 @@ public struct GatewayStatus: Encodable, Sendable {
         public var protocolName: String
         /// Sessions bound now.
         public var sessions: Int
+        /// Messages that wait for it, or are on their way through it; nil where the broker does not say.
+        public var queued: Int?
 
         enum CodingKeys: String, CodingKey {
-            case name, type, sessions
+            case name, type, sessions, queued
             case protocolName = "protocol"
+        }
+
+        /// Its two lanes, as the service that owns it reads them.
+        var lanes: [GroupTopic] {
+            let group = "\(type == "OUTGOING" ? "egress" : "ingress")-\(protocolName.lowercased()).\(name)"
+            return [Topics.queue(name), Topics.priorityQueue(name)].map { GroupTopic(group: group, topic: $0) }
         }
     }
 
@@ -50,9 +58,11 @@ public struct GatewayStatus: Encodable, Sendable {
     public var parkedDeliveries: Int?
     /// Messages that went out and whose report has not come yet.
     public var openReports: Int?
+    /// Scheduled messages and retries that wait; nil where the broker does not say.
+    public var delayed: Int?
 
     enum CodingKeys: String, CodingKey {
-        case healthy, services, dependencies, connectors
+        case healthy, services, dependencies, connectors, delayed
         case parkedDeliveries = "parked_deliveries"
         case openReports = "open_reports"
     }
@@ -75,6 +85,12 @@ public struct GatewayStatus: Encodable, Sendable {
         }
         let trouble = await Stores.brokerTrouble(kafka, timeoutMilliseconds: 3_000)
         status.dependencies.append(Dependency(name: "broker", state: trouble == nil ? "answers" : "failing", detail: trouble ?? kafka))
+        if trouble == nil, let lags = await Stores.lags(of: status.connectors.flatMap(\.lanes), kafka) {
+            for index in status.connectors.indices {
+                status.connectors[index].queued = Int(status.connectors[index].lanes.reduce(0) { $0 + (lags[$1] ?? 0) })
+            }
+            status.delayed = Int(Stores.delayed.reduce(0) { $0 + (lags[$1] ?? 0) })
+        }
         if let smscPort {
             let answers = TCP.answers(port: smscPort)
             status.dependencies.append(
@@ -152,11 +168,14 @@ public struct GatewayStatus: Encodable, Sendable {
             text +=
                 "\n"
                 + GatewayStatus.columns(
-                    [["CONNECTOR", "TYPE", "PROTOCOL", "SESSIONS"]]
-                        + connectors.map { [$0.name, $0.type, $0.protocolName, "\($0.sessions)"] })
+                    [["CONNECTOR", "TYPE", "PROTOCOL", "SESSIONS", "QUEUED"]]
+                        + connectors.map {
+                            [$0.name, $0.type, $0.protocolName, "\($0.sessions)", $0.queued.map { "\($0)" } ?? "-"]
+                        })
         }
         if let openReports, let parkedDeliveries {
-            text += "\nOpen reports: \(openReports). Reports waiting for a client to bind: \(parkedDeliveries).\n"
+            text += "\nOpen reports: \(openReports). Reports waiting for a client to bind: \(parkedDeliveries)."
+            text += delayed.map { " Scheduled messages and retries: \($0).\n" } ?? "\n"
         }
         return text + (healthy ? "Everything is healthy.\n" : "NOT everything is healthy.\n")
     }

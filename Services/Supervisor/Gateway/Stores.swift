@@ -17,14 +17,27 @@ enum Stores {
         }
         do {
             return try await onThread {
-                let quiet = makeLogger("kafka", level: .critical)
-                let admin = try Admin(BusConfiguration(bootstrap: kafka, clientID: "signalbox-status", logger: quiet))
-                _ = try admin.topics(timeoutMilliseconds: timeoutMilliseconds)
+                _ = try Admin(configuration(kafka)).topics(timeoutMilliseconds: timeoutMilliseconds)
                 return nil
             }
         } catch {
             return "\(error)"
         }
+    }
+
+    /// What waits for later.
+    static let delayed = DelayTier.allCases.map { GroupTopic(group: "delay", topic: $0.topic) }
+
+    /// How many records wait in `queues` and for later; nil when the broker does not say.
+    static func lags(of queues: [GroupTopic], _ kafka: String) async -> [GroupTopic: Int64]? {
+        try? await onThread { try Admin(configuration(kafka)).lags(of: queues + delayed) }
+    }
+
+    private static func configuration(_ kafka: String) throws -> BusConfiguration {
+        let properties = ProcessInfo.processInfo.environment["SIGNALBOX_KAFKA_PROPERTIES"] ?? ""
+        return BusConfiguration(
+            bootstrap: kafka, clientID: "signalbox-status", properties: try BusConfiguration.parseProperties(properties),
+            logger: makeLogger("kafka", level: .critical))
     }
 
     /// The services that did not report themselves healthy after `since` (the database's clock), with what they say.
