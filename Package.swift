@@ -111,7 +111,6 @@ let package = Package(
             path: "Services/Signalbox", swiftSettings: strict),
 
         tests("Tidy"),
-        tests("Bus", ["Bus", logging]),
         tests("Bus", ["Bus", "TestSupport", logging]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
         tests("Routing", ["Routing"]),

@@ -105,7 +105,7 @@ final class ConnectorPool: Service {
         settings.maxOpen = min(10_000, max(1_000, window * max(1, configuration.instances) * 8))
         let stage = WindowedStage(
             environment.bus, settings: settings, onState: context.health.reporter("queue \(configuration.name)"),
-            onRecords: { feed.receive($0) })
+            onRecorded: { feed.recorded($0) }, onRecords: { feed.receive($0) })
         let (ended, end) = AsyncStream<Void>.makeStream()
         startThread("queue \(configuration.name)") {
             stage.run()

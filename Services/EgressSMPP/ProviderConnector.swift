@@ -26,6 +26,9 @@ final class ProviderConnector {
     private var rowIDs: [Int: String] = [:]
     private var links: [ProviderLink] = []
     private var completions: [Completion] = []
+    /// Parts that were sent and that nothing is recorded of yet, answered ones included. Never more than the windows hold, so that a
+    /// crash repeats at most a window (promise 3); a message of several parts that was begun is sent to its end all the same.
+    private var held = 0
     private var isStopping = false
     private var lastRefusal = ""
 
@@ -108,13 +111,9 @@ final class ProviderConnector {
             case .open: break
             case .putOff: putOff(slot.outgoing)
             case .taken(let ids):
-                completions.append(
-                    Completion(
-                        claim: slot.outgoing.claim,
-                        outputs: [
-                            Outcome.submitted(
-                                slot.outgoing.message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport)
-                        ]))
+                let message = slot.outgoing.message
+                complete(
+                    slot.outgoing, Outcome.submitted(message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport))
             }
             return
         }
@@ -127,20 +126,33 @@ final class ProviderConnector {
         }
         guard queue.fail(slot) else { return }
         EgressMetrics.refused.add()
-        completions.append(
-            Completion(
-                claim: slot.outgoing.claim,
-                outputs: [
-                    Outcome.ended(
-                        slot.outgoing.message, connector: name, as: .rejected, reason: status.rawValue,
-                        text: "the provider refused it: \(status)")
-                ]))
+        complete(
+            slot.outgoing,
+            Outcome.ended(
+                slot.outgoing.message, connector: name, as: .rejected, reason: status.rawValue, text: "the provider refused it: \(status)"))
+    }
+
+    /// Hands a message's end to the stage; what is held of it stays held until that is recorded.
+    private func complete(_ outgoing: SubmitQueue<SubmitSm>.Outgoing, _ outputs: OutgoingRecord...) {
+        completions.append(Completion(claim: outgoing.claim, outputs: outputs, weight: outgoing.held))
+        outgoing.held = 0
+    }
+
+    /// The stage has written down what became of that many parts.
+    func recorded(_ parts: Int) {
+        held -= parts
+        pump()
+        report()
     }
 
     /// Submits that were not answered in time: their session closes, and they go out again.
     func unanswered(_ slots: [SubmitQueue<SubmitSm>.Slot]) { giveBack(slots) }
 
     private func giveBack(_ slots: [SubmitQueue<SubmitSm>.Slot]) {
+        for slot in slots where !slot.outgoing.isSettled {
+            slot.outgoing.held -= 1
+            held -= 1
+        }
         for outgoing in queue.giveBack(slots) { putOff(outgoing) }
     }
 
@@ -155,12 +167,11 @@ final class ProviderConnector {
                 return part
             }
         }
-        completions.append(
-            Completion(
-                claim: outgoing.claim,
-                outputs: Outcome.putOff(
-                    outgoing.message, takenParts: taken, connector: name, queue: outgoing.claim.topic,
-                    by: CommandStatus(rawValue: outgoing.putOffBy ?? 0))))
+        let outputs = Outcome.putOff(
+            outgoing.message, takenParts: taken, connector: name, queue: outgoing.claim.topic,
+            by: CommandStatus(rawValue: outgoing.putOffBy ?? 0))
+        completions.append(Completion(claim: outgoing.claim, outputs: outputs, weight: outgoing.held))
+        outgoing.held = 0
     }
 
     /// An attempt to connect failed, or a session ended.
@@ -181,12 +192,21 @@ final class ProviderConnector {
         report()
     }
 
+    /// WINDOWSIZE of one session.
+    private var windowSize: Int {
+        switch configuration.windowSize {
+        case .fixed(let size): max(1, size)
+        case .automatic: ProviderHandler.automaticWindow
+        }
+    }
+
     /// Fills the windows, in the order of the queue.
     private func pump() {
         guard !isStopping, !queue.isEmpty, !sessions.isEmpty else { return }
         let now = wallClockMilliseconds()
         var open = sessions.values.filter { $0.room > 0 }
-        while let session = open.first {
+        let limit = windowSize * sessions.count
+        while let session = open.first, held < limit || queue.nextContinues {
             guard session.room > 0 else {
                 open.removeFirst()
                 continue
@@ -196,21 +216,17 @@ final class ProviderConnector {
             if message.expiresAt > 0, message.expiresAt <= now {
                 if queue.fail(slot) {
                     let text = "validity period ended in the queue"
-                    completions.append(
-                        Completion(
-                            claim: slot.outgoing.claim,
-                            outputs: [Outcome.ended(message, connector: name, as: .expired, reason: 0, text: text)]))
+                    complete(slot.outgoing, Outcome.ended(message, connector: name, as: .expired, reason: 0, text: text))
                 }
                 continue
             }
             if message.times.submitted == 0 { slot.outgoing.message.times.submitted = now }
             if let problem = session.submit(slot) {
                 guard queue.fail(slot) else { continue }
-                completions.append(
-                    Completion(
-                        claim: slot.outgoing.claim,
-                        outputs: [Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: problem)]))
+                complete(slot.outgoing, Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: problem))
             } else {
+                slot.outgoing.held += 1
+                held += 1
                 EgressMetrics.submits.add()
             }
             // One message after the other round the sessions.

@@ -11,6 +11,8 @@ final class ProviderHandler: ChannelInboundHandler {
     typealias Slot = SubmitQueue<SubmitSm>.Slot
 
     private static let tick = TimeAmount.milliseconds(250)
+    /// What WINDOWSIZE=auto comes to as yet: a fixed window.
+    static let automaticWindow = 20
 
     private let connector: ProviderConnector
     private let index: Int
@@ -35,7 +37,7 @@ final class ProviderHandler: ChannelInboundHandler {
         var configuration = SessionConfiguration()
         switch settings.windowSize {
         case .fixed(let size): configuration.window = max(1, size)
-        case .automatic: configuration.window = 20
+        case .automatic: configuration.window = ProviderHandler.automaticWindow
         }
         configuration.enquireLinkIntervalMilliseconds = Int64(settings.keepaliveSeconds) * 1_000
         configuration.idleTimeoutMilliseconds = Int64(settings.idleTimeoutSeconds) * 1_000

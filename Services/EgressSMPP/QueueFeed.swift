@@ -21,19 +21,22 @@ struct QueueFeed: Sendable {
         for item in claimed {
             guard let message = try? ShortMessage(serializedBytes: item.record.value) else {
                 logger.error("queue record is no message", metadata: ["position": "\(item.record.position)"])
-                ended.append(Completion(claim: item.claim, outputs: []))
+                ended.append(Completion(claim: item.claim, outputs: [], weight: 0))
                 continue
             }
             do {
                 ready.append((item.claim, message, try MessageWriter.submitSms(for: message)))
             } catch {
                 let submission = Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: "\(error)")
-                ended.append(Completion(claim: item.claim, outputs: [submission]))
+                ended.append(Completion(claim: item.claim, outputs: [submission], weight: 0))
             }
         }
         let (messages, completed) = (ready, ended)
         eventLoop.execute { connector.value.add(messages, completed) }
     }
+
+    /// Called on the stage's thread.
+    func recorded(_ parts: Int) { eventLoop.execute { connector.value.recorded(parts) } }
 
     /// Ends the sessions in order, at most within `patience`.
     func stop(patience: Duration = .seconds(6)) async {

@@ -3,8 +3,8 @@ import Message
 
 /// What waits to be sent to one provider, in order, and what was sent and is not answered. Pure: parts are of any type.
 ///
-/// A message leaves exactly once: `answered` with its last part, put off once no part of it is under way, or `fail`. What a lost session had not answered goes back to the
-/// front, in its old order: it may reach the provider twice, and nothing else may.
+/// A message leaves exactly once: `answered` with its last part, put off once no part of it is under way, or `fail`. What a lost
+/// session had not answered goes back to the front, in its old order: it may reach the provider twice, and nothing else may.
 struct SubmitQueue<Part> {
     /// A message on its way out.
     final class Outgoing {
@@ -15,6 +15,8 @@ struct SubmitQueue<Part> {
         let order: Int
         /// One for each part: what became of it.
         var smscids: [String?]
+        /// Parts that the provider may have and that nothing is recorded of yet: what a crash would send again.
+        var held = 0
         /// Parts that were handed out and are neither answered nor given back.
         var underWay = 0
         /// Why it is to be tried again later, once nothing of it is under way any more: the provider's refusal of one of its parts.
@@ -54,6 +56,12 @@ struct SubmitQueue<Part> {
     private var orders = 0
 
     var isEmpty: Bool { head == waiting.count }
+
+    /// Whether the next part belongs to a message of which the provider has a part already.
+    var nextContinues: Bool {
+        for slot in waiting[head...] where !slot.outgoing.isSettled { return slot.outgoing.held > 0 }
+        return false
+    }
     var count: Int { waiting.count - head }
 
     mutating func append(claim: Claim, message: ShortMessage, parts: [Part]) {

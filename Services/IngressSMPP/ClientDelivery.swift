@@ -32,10 +32,9 @@ struct DeliverySession: Sendable {
 /// An actor on an event loop of its own choice: everything reaches it in batches.
 actor ClientDelivery {
     /// Unanswered deliveries per session.
-    static let window = 20
+    static let window = 50
     /// Statuses that mean "not now" (SMPP 3.4, 5.1.3): ESME_RMSGQFUL, ESME_RTHROTTLED, ESME_RX_T_APPN, ESME_RSYSERR.
     private static let temporary: Set<UInt32> = [0x14, 0x58, 0x64, 0x08]
-    private static let maxBoard = 4_000
 
     nonisolated let eventLoop: any EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { eventLoop.executor.asUnownedSerialExecutor() }
@@ -50,6 +49,9 @@ actor ClientDelivery {
     /// Accounts that may have rows in `parked_delivery`, with the number of rows that are out for delivery.
     private var drains: [String: Int] = [:]
     private var draining: Set<String> = []
+    /// Sessions whose answers are on their way into the log of the queue, in that order: a place in a window is free again only when
+    /// the answer is recorded, so that a crash repeats at most a window (promise 3).
+    private var recording: [UInt32] = []
 
     init(connector: String, eventLoop: any EventLoop, database: Database, intake: Intake, logger: Logger) {
         self.connector = connector
@@ -84,7 +86,7 @@ actor ClientDelivery {
     }
 
     private func add(_ messages: [(Claim, ShortMessage)], undecodable: [Claim]) {
-        stage?.complete(undecodable.map { Completion(claim: $0, outputs: []) })
+        stage?.complete(undecodable.map { Completion(claim: $0, outputs: [], weight: 0) })
         var accounts: Set<String> = []
         for (claim, message) in messages {
             board.add(.queue(claim), message)
@@ -132,13 +134,17 @@ actor ClientDelivery {
         for answer in answers {
             guard let delivery = board.settled(number, order: answer.order) else { continue }
             guard let status = answer.status, !ClientDelivery.temporary.contains(status) else {
+                board.release(number)
                 again.append(delivery)
                 continue
             }
             let event = ending(delivery.message, status: status, now: now)
             switch delivery.source {
-            case .queue(let claim): completions.append(Completion(claim: claim, outputs: [event]))
+            case .queue(let claim):
+                recording.append(number)
+                completions.append(Completion(claim: claim, outputs: [event]))
             case .parked(let id):
+                board.release(number)
                 removed.append(id)
                 try? intake.publish(event)
             }
@@ -147,6 +153,22 @@ actor ClientDelivery {
         finishParked(removed, account: session.account)
         park(again)
         pump(session.account)
+    }
+
+    /// Called on the stage's thread.
+    nonisolated func recorded(_ count: Int) {
+        eventLoop.execute { self.assumeIsolated { $0.release(count) } }
+    }
+
+    private func release(_ count: Int) {
+        let numbers = recording.prefix(count)
+        recording.removeFirst(numbers.count)
+        var accounts: Set<String> = []
+        for number in numbers {
+            board.release(number)
+            if let account = sessions[number]?.account { accounts.insert(account) }
+        }
+        for account in accounts { pump(account) }
     }
 
     /// The last line in the log of a report (or message) that a client was given.
@@ -190,7 +212,7 @@ actor ClientDelivery {
         var completions: [Completion] = []
         for delivery in deliveries {
             switch delivery.source {
-            case .queue(let claim): completions.append(Completion(claim: claim, outputs: []))
+            case .queue(let claim): completions.append(Completion(claim: claim, outputs: [], weight: 0))
             case .parked: drains[delivery.message.account, default: 1] -= 1
             }
         }

@@ -93,12 +93,11 @@ struct DeliveryBoard<SessionID: Hashable> {
         return taken
     }
 
-    /// A session answered, or gave up on, a delivery: its place is free again.
-    mutating func settled(_ id: SessionID, order: Int) -> Delivery? {
-        guard let delivery = sessions[id]?.outstanding.removeValue(forKey: order) else { return nil }
-        sessions[id]?.room += 1
-        return delivery
-    }
+    /// A session answered, or gave up on, a delivery. Its place stays taken until `release`.
+    mutating func settled(_ id: SessionID, order: Int) -> Delivery? { sessions[id]?.outstanding.removeValue(forKey: order) }
+
+    /// The answer is recorded: the place is free again.
+    mutating func release(_ id: SessionID) { sessions[id]?.room += 1 }
 
     /// Everything that waits for an account without a session: to be parked.
     mutating func takeHomeless() -> [Delivery] {

@@ -99,7 +99,7 @@ final class ListenerPool: Service {
             transactionalID: "\(group).\(environment.instance)")
         let stage = WindowedStage(
             environment.bus, settings: settings, onState: context.health.reporter("queue \(configuration.name)"),
-            onRecords: { delivery.receive($0) })
+            onRecorded: { delivery.recorded($0) }, onRecords: { delivery.receive($0) })
         await delivery.attach(stage)
         let (ended, end) = AsyncStream<Void>.makeStream()
         startThread("queue \(configuration.name)") {

@@ -31,9 +31,12 @@ public struct ClaimedRecord: Sendable {
 public struct Completion: Sendable {
     public var claim: Claim
     public var outputs: [OutgoingRecord]
+    /// What the owner counts it as: given back to `onRecorded` once it is written down.
+    public var weight: Int
 
-    public init(claim: Claim, outputs: [OutgoingRecord]) {
+    public init(claim: Claim, outputs: [OutgoingRecord], weight: Int = 1) {
         self.claim = claim
         self.outputs = outputs
+        self.weight = weight
     }
 }

@@ -31,21 +31,24 @@ public final class WindowedStage: Sendable {
     private let settings: Settings
     private let onState: @Sendable (StageState) -> Void
     private let onRecords: @Sendable ([ClaimedRecord]) -> Void
+    private let onRecorded: @Sendable (Int) -> Void
     private let inbox = Mutex(Inbox())
     private let stopping = Atomic<Bool>(false)
     /// Signalled when completions come in, for the time in which there is no room to poll for more.
     private let news = DispatchSemaphore(value: 0)
 
     /// - Parameters:
+    ///   - onRecorded: the sum of the weights of completions that are written down now; on the stage's thread.
     ///   - onRecords: takes over a batch, in order; called on the stage's thread, must not block for long.
     public init(
         _ configuration: BusConfiguration, settings: Settings, onState: @escaping @Sendable (StageState) -> Void,
-        onRecords: @escaping @Sendable ([ClaimedRecord]) -> Void
+        onRecorded: @escaping @Sendable (Int) -> Void = { _ in }, onRecords: @escaping @Sendable ([ClaimedRecord]) -> Void
     ) {
         self.configuration = configuration
         self.settings = settings
         self.onState = onState
         self.onRecords = onRecords
+        self.onRecorded = onRecorded
     }
 
     /// Gives records back as done. From any thread; call it once per batch, not per record.
@@ -113,6 +116,8 @@ public final class WindowedStage: Sendable {
                 try work.commit(producer, consumer)
                 onCommit()
             }
+            let recorded = work.takeRecorded()
+            if recorded > 0 { onRecorded(recorded) }
             if let failure = work.failure { throw failure }
             let room = work.isStretched ? 0 : settings.maxOpen - work.openCount
             if room <= 0, !paused {

@@ -7,7 +7,7 @@ final class WindowedWork {
 
     private enum Limbo {
         case open
-        case done([OutgoingRecord])
+        case done([OutgoingRecord], weight: Int)
     }
 
     private struct Assigned {
@@ -22,6 +22,8 @@ final class WindowedWork {
     /// Done since the last commit.
     private var uncommitted: [Completion] = []
     private(set) var openCount = 0
+    /// Weight of completions that are recorded, or need no record from us any more, since it was last asked for.
+    private var recorded = 0
     /// Set for the time in which a revocation may still commit.
     var consumer: Consumer?
     /// What went wrong inside a callback, to be thrown by the loop.
@@ -31,7 +33,8 @@ final class WindowedWork {
     func beginRun() {
         failure = nil
         for completion in uncommitted {
-            limbo[completion.claim.partition, default: [:]][completion.claim.offset] = .done(completion.outputs)
+            limbo[completion.claim.partition, default: [:]][completion.claim.offset] = .done(
+                completion.outputs, weight: completion.weight)
         }
         uncommitted.removeAll()
         for (partition, entry) in assigned {
@@ -50,7 +53,10 @@ final class WindowedWork {
             // What is recorded as done needs no second record: the transaction went through after all, or somebody else did it.
             for (offset, state) in limbo[partition] ?? [:] where tracker.isDone(offset) {
                 limbo[partition]?[offset] = nil
-                if case .open = state { openCount -= 1 }
+                switch state {
+                case .open: openCount -= 1
+                case .done(_, let weight): recorded += weight
+                }
             }
             assigned[partition] = Assigned(tracker: tracker, assignment: assignment)
         }
@@ -61,7 +67,13 @@ final class WindowedWork {
         for partition in partitions {
             assignments.removeValue(forKey: partition)?.revoke()
             if let gone = assigned.removeValue(forKey: partition) { openCount -= gone.tracker.openOffsets.count }
-            for state in (limbo.removeValue(forKey: partition) ?? [:]).values { if case .open = state { openCount -= 1 } }
+            for state in (limbo.removeValue(forKey: partition) ?? [:]).values {
+                switch state {
+                case .open: openCount -= 1
+                case .done(_, let weight): recorded += weight
+                }
+            }
+            for completion in uncommitted where completion.claim.partition == partition { recorded += completion.weight }
             uncommitted.removeAll { $0.claim.partition == partition }
         }
     }
@@ -81,9 +93,9 @@ final class WindowedWork {
                 openCount += 1
                 claimed.append(ClaimedRecord(claim: claim, record: record))
             case .open: break  // handed out before, counted already
-            case .done(let outputs):
+            case .done(let outputs, let weight):
                 assigned[partition]?.tracker.complete(record.offset)
-                uncommitted.append(Completion(claim: claim, outputs: outputs))
+                uncommitted.append(Completion(claim: claim, outputs: outputs, weight: weight))
             }
         }
         return claimed
@@ -91,16 +103,26 @@ final class WindowedWork {
 
     /// Takes completions in. Those of a partition that is not ours any more are dropped: the new owner does the record again.
     func take(_ completions: [Completion]) {
-        for completion in completions where !completion.claim.isVoid {
+        for completion in completions {
             let claim = completion.claim
-            if limbo[claim.partition]?[claim.offset] != nil {
-                limbo[claim.partition]?[claim.offset] = .done(completion.outputs)
+            if claim.isVoid {
+                recorded += completion.weight
+            } else if case .open = limbo[claim.partition]?[claim.offset] {
+                limbo[claim.partition]?[claim.offset] = .done(completion.outputs, weight: completion.weight)
                 openCount -= 1
             } else if assigned[claim.partition]?.tracker.complete(claim.offset) == true {
                 openCount -= 1
                 uncommitted.append(completion)
+            } else {
+                recorded += completion.weight
             }
         }
+    }
+
+    /// The weight that was recorded since the last call.
+    func takeRecorded() -> Int {
+        defer { recorded = 0 }
+        return recorded
     }
 
     var hasNews: Bool { !uncommitted.isEmpty || assigned.values.contains { $0.tracker.isDirty } }
@@ -133,6 +155,7 @@ final class WindowedWork {
                 try producer.abort()
             }
         }
+        recorded += uncommitted.reduce(0) { $0 + $1.weight }
         uncommitted.removeAll(keepingCapacity: true)
         for committed in offsets { assigned[committed.partition]?.tracker.committed() }
     }
