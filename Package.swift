@@ -111,6 +111,7 @@ let package = Package(
             path: "Services/Signalbox", swiftSettings: strict),
 
         tests("Bus", ["Bus", "TestSupport", logging]),
+        tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing"]),

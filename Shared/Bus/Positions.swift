@@ -63,7 +63,9 @@ extension Admin {
                     few.append(CommittedOffset(partition: partition, offset: from))
                 }
             }
-            for (topic, count) in try countRecords(from: few, to: ends) { lags[GroupTopic(group: group, topic: topic), default: 0] += count }
+            for (topic, count) in try countRecords(from: few, to: ends) {
+                lags[GroupTopic(group: group, topic: topic), default: 0] += count
+            }
         }
         return lags
     }
