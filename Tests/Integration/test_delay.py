@@ -22,7 +22,8 @@ class Provider:
         self.place = gateway.place / "flaky.journal"
         self.process = None
 
-    def start(self, *arguments):
+    def restart(self, *arguments):
+        self.stop()
         self.process = subprocess.Popen(
             [executable(), "smsc", "--listen", f"127.0.0.1:{self.port}", "--journal", self.place, "--receipt-delay", "50", *arguments],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -59,6 +60,7 @@ STATIC
 WINDOWSIZE=10
 >
 """
+    running.restart()
     path = gateway.place / "delay.cfg"
     path.write_text(text)
     gateway.run("config", "apply", path)
@@ -141,7 +143,7 @@ def test_a_message_whose_validity_ends_before_its_schedule_expires_at_once(own_g
 
 def test_a_passing_error_is_tried_again_later_and_each_message_arrives_once(own_gateway, provider):
     gateway = own_gateway
-    provider.start("--refuse", "100", "--refuse-status", "ESME_RSYSERR")
+    provider.restart("--refuse", "100", "--refuse-status", "ESME_RSYSERR")
     gateway.wait_healthy()
     client = start(gateway, 20, first=4000, destination=FLAKY_PREFIX + "1234567")
     try:
@@ -154,20 +156,19 @@ def test_a_passing_error_is_tried_again_later_and_each_message_arrives_once(own_
         assert {row["name"]: row["queued"] for row in status["connectors"]}["smpp-flaky"] == 0
         refused = len(provider.events("SUBMIT"))
         assert refused == 40
-        provider.stop()
-        provider.start()
+        provider.restart()
         kill_delay(gateway)
         assert finish(client) == {"DELIVRD"}
         assert Counter(event.text for event in provider.events("SUBMIT")[refused:]) == {
             submission.text: 1 for submission in client.answered}
         assert {row[0] for row in rows(gateway, client)} == {11}
     finally:
-        provider.stop()
+        provider.restart()
 
 
 def test_a_message_that_expires_before_its_next_attempt_ends_at_once_and_costs_nothing(own_gateway, provider):
     gateway = own_gateway
-    provider.start("--refuse", "100", "--refuse-status", "ESME_RSYSERR")
+    provider.restart("--refuse", "100", "--refuse-status", "ESME_RSYSERR")
     gateway.wait_healthy()
     try:
         balance = gateway.balance()
@@ -177,4 +178,4 @@ def test_a_message_that_expires_before_its_next_attempt_ends_at_once_and_costs_n
         wait_for("the charge is given back", lambda: gateway.balance() == balance, 10)
         assert {row[0] for row in rows(gateway, client)} == {13}
     finally:
-        provider.stop()
+        provider.restart()
