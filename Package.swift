@@ -112,6 +112,7 @@ let package = Package(
 
         tests("Tidy"),
         tests("Bus", ["Bus", "TestSupport", logging]),
+        tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing"]),

@@ -55,7 +55,8 @@ import Testing
 
         func runner(instance: String = "one", maxBatch: Int = 50, isOpen: @escaping @Sendable (String) -> Bool) -> StageRunner {
             var settings = StageSettings(
-                consumer: ConsumerSettings(group: "g-\(run)", topics: [input], instance: instance), transactionalID: "tx-\(run)-\(instance)")
+                consumer: ConsumerSettings(group: "g-\(run)", topics: [input], instance: instance), transactionalID: "tx-\(run)-\(instance)"
+            )
             settings.maxBatch = maxBatch
             let topic = output
             return StageRunner(configuration, settings: settings, environment: `Stages against a broker`.environment(dead: dead)) {
@@ -151,7 +152,8 @@ import Testing
             consumer: ConsumerSettings(group: queue.group, topics: [queue.topic], instance: "lag"), transactionalID: "lag-\(setup.run)")
         settings.maxBatch = 7
         let done = Mutex(0)
-        let drain = StageRunner(setup.configuration, settings: settings, environment: `Stages against a broker`.environment(dead: setup.dead)) {
+        let environment = `Stages against a broker`.environment(dead: setup.dead)
+        let drain = StageRunner(setup.configuration, settings: settings, environment: environment) {
             Counting { count in done.withLock { $0 += count } }
         }
         startThread("drain") { drain.run() }

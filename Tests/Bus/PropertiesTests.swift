@@ -6,7 +6,9 @@ import Testing
 /// What an operator passes through to librdkafka.
 struct `Kafka properties` {
     @Test func `TLS and SASL settings are read as they are`() throws {
-        let text = "security.protocol=SASL_SSL;sasl.mechanism=SCRAM-SHA-512;sasl.username=gw;sasl.password=a=b c;ssl.ca.location=/etc/ca.pem;"
+        let text =
+            "security.protocol=SASL_SSL;sasl.mechanism=SCRAM-SHA-512;sasl.username=gw;sasl.password=a=b c;"
+            + "ssl.ca.location=/etc/ca.pem;"
         #expect(
             try BusConfiguration.parseProperties(text) == [
                 "security.protocol": "SASL_SSL", "sasl.mechanism": "SCRAM-SHA-512", "sasl.username": "gw", "sasl.password": "a=b c",
@@ -31,13 +33,13 @@ struct `Kafka properties` {
     }
 
     @Test(arguments: [
-        ("security.protocol", "hunter2"), ("sasl.pasword", "hunter2"), ("socket.timeout.ms", "hunter2"), ("sasl.mechanisms", "hunter2"),
+        ("security.protocol", "hunter2"), ("sasl.pasword", "hunter2"), ("socket.timeout.ms", "hunter2"),
     ])
     func `one that is refused is named without its value`(name: String, value: String) {
         var configuration = BusConfiguration(bootstrap: "127.0.0.1:1", clientID: "test", logger: Logger(label: "test"))
         configuration.properties = [name: value, "sasl.password": "hunter2"]
         let error = #expect(throws: BusError.self) { try Admin(configuration) }
-        if name != "sasl.mechanisms" { #expect(error?.description.contains(name) == true) }
+        #expect(error?.description.contains(name) == true)
         #expect(error?.description.contains("hunter2") == false)
     }
 }

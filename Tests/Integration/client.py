@@ -26,12 +26,14 @@ class Submission:
 class Client:
     """Submits `count` messages with registered_delivery. What was never answered is submitted again after a reconnect."""
 
-    def __init__(self, port, count, destination="46701234567", source="Signalbox", account="demo", password="secret", first=0):
+    def __init__(self, port, count, destination="46701234567", source="Signalbox", account="demo", password="secret", first=0, **fields):
         self.port = port
         self.account = account
         self.password = password
         self.source = source
         self.destination = destination
+        #: further fields of each submit_sm
+        self.fields = fields
         self.to_submit = [Submission(number, 1) for number in range(first, first + count)]
         self.to_submit.reverse()
         self.unanswered = {}
@@ -132,7 +134,8 @@ class Client:
                 pdu = self.link.send_message(
                     source_addr_ton=smpplib.consts.SMPP_TON_ALNUM, source_addr_npi=smpplib.consts.SMPP_NPI_UNK,
                     source_addr=self.source, dest_addr_ton=smpplib.consts.SMPP_TON_INTL, dest_addr_npi=smpplib.consts.SMPP_NPI_ISDN,
-                    destination_addr=self.destination, short_message=submission.text.encode("ascii"), registered_delivery=True)
+                    destination_addr=self.destination, short_message=submission.text.encode("ascii"), registered_delivery=True,
+                    **self.fields)
                 assert self.unanswered.get(pdu.sequence) is submission
             readable, _, _ = select.select([self.link._socket], [], [], 0.2)
             if readable:

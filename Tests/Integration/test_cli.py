@@ -12,13 +12,14 @@ STAGES = ["accepted", "routed", "priced", "submitted", "delivered"]
 
 def test_status_shows_every_service_and_exits_with_zero(gateway):
     text = gateway.run("status").stdout
-    for name in ["ingress-smpp", "router", "billing", "egress-smpp", "dlr-matcher", "routelog", "postgresql", "broker", "smsc"]:
+    for name in ["ingress-smpp", "router", "billing", "egress-smpp", "dlr-matcher", "routelog", "delay", "postgresql", "broker", "smsc"]:
         assert name in text
     status = gateway.json("status")
     assert status["healthy"] is True
     assert {row["state"] for row in status["services"]} == {"healthy"}
     assert {row["service"]: row["pid"] for row in status["services"]}.items() <= gateway.pids().items()
     assert {"smpp-in1", "smpp-providerA"} <= {row["name"] for row in status["connectors"]}
+    assert all(isinstance(row["queued"], int) for row in status["connectors"]) and status["delayed"] == 0
 
 
 def test_status_of_nothing_says_so_and_exits_with_one(tmp_path):

@@ -11,7 +11,7 @@ COUNT = 1_000
 #: WINDOWSIZE of the demo's provider: so many messages may be sent again after the egress died.
 PROVIDER_WINDOW = 50
 
-VICTIMS = ["router", "billing", "dlr-matcher", "routelog", "egress-smpp", "ingress-smpp", "broker", "postgresql"]
+VICTIMS = ["router", "billing", "dlr-matcher", "routelog", "egress-smpp", "ingress-smpp", "broker", "postgresql", "delay"]
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
