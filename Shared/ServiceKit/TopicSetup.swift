@@ -1,22 +1,26 @@
 import Bus
-import Foundation
+public import Foundation
 import Logging
 
 /// Makes the topics that are missing. Every service does so when it starts, so that none depends on who starts first.
 public enum TopicSetup {
-    /// `SIGNALBOX_PARTITIONS` (default 4) and `SIGNALBOX_REPLICATION` (default 1; 3 on a cluster).
-    static func counts(_ variables: [String: String] = ProcessInfo.processInfo.environment) -> (partitions: Int, replication: Int) {
-        let partitions = variables["SIGNALBOX_PARTITIONS"].flatMap(Int.init) ?? 4
-        let replication = variables["SIGNALBOX_REPLICATION"].flatMap(Int.init) ?? 1
-        return (min(1_000, max(1, partitions)), min(10, max(1, replication)))
+    /// `SIGNALBOX_PARTITIONS` (default 4), `SIGNALBOX_REPLICATION` (default 1; 3 on a cluster) and `SIGNALBOX_RETENTION_HOURS`
+    /// (default 168), from `variables`: they count when a topic is made.
+    public static func layout(_ variables: [String: String] = ProcessInfo.processInfo.environment) -> Topics.Layout {
+        func number(_ name: String, _ range: ClosedRange<Int>, default value: Int) -> Int {
+            min(range.upperBound, max(range.lowerBound, variables[name].flatMap { Int($0) } ?? value))
+        }
+        var layout = Topics.Layout()
+        layout.partitions = number("SIGNALBOX_PARTITIONS", 1...1_000, default: layout.partitions)
+        layout.replication = number("SIGNALBOX_REPLICATION", 1...10, default: layout.replication)
+        layout.retentionHours = number("SIGNALBOX_RETENTION_HOURS", 1...87_600, default: layout.retentionHours)
+        return layout
     }
 
     /// The fixed topics, and the queues of `connectors`. Tries for as long as the broker is away, until the task is cancelled.
     public static func ensure(_ environment: ServiceEnvironment, connectors: [String]) async throws {
-        let (partitions, replication) = counts()
-        let wanted =
-            Topics.fixed(partitions: partitions, replication: replication)
-            + connectors.flatMap { Topics.queues(of: $0, partitions: partitions, replication: replication) }
+        let layout = layout()
+        let wanted = Topics.fixed(layout) + connectors.flatMap { Topics.queues(of: $0, layout) }
         while true {
             do {
                 return try await onThread { try Admin(environment.bus).create(wanted) }

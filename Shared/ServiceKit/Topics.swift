@@ -17,22 +17,36 @@ public enum Topics {
     /// The fast lane beside it.
     public static func priorityQueue(_ connector: String) -> String { "sms.queue.\(connector).priority" }
 
-    /// What every gateway has, whatever its connectors. `submitted` and `receipts` are joined by key, so they have the same count.
-    public static func fixed(partitions: Int, replication: Int) -> [TopicSpecification] {
-        ([accepted, due, routed, submitted, receipts, events, dead] + DelayTier.allCases.map(\.topic)).map {
-            specification($0, partitions, replication)
-        }
+    /// How topics are made: the same counts everywhere, so that joins by key work.
+    public struct Layout: Sendable, Equatable {
+        /// Four keep two cores busy; more cost a fetch and an index each.
+        public var partitions = 4
+        public var replication = 1
+        /// How long records that were read are kept, for replay.
+        public var retentionHours = 168
+
+        public init() {}
     }
 
-    public static func queues(of connector: String, partitions: Int, replication: Int) -> [TopicSpecification] {
-        [queue(connector), priorityQueue(connector)].map { specification($0, partitions, replication) }
+    /// Where messages wait, retention must outlast the wait: a record that it removes is a message lost. A provider may be away for
+    /// days, and no message is wanted after two weeks.
+    static let waitingHours = 14 * 24
+
+    /// What every gateway has, whatever its connectors. `submitted` and `receipts` are joined by key, so they have the same count.
+    public static func fixed(_ layout: Layout) -> [TopicSpecification] {
+        [accepted, due, routed, submitted, receipts, events, dead].map { specification($0, layout, hours: layout.retentionHours) }
+            + DelayTier.allCases.map { specification($0.topic, layout, hours: max(waitingHours, layout.retentionHours)) }
+    }
+
+    public static func queues(of connector: String, _ layout: Layout) -> [TopicSpecification] {
+        [queue(connector), priorityQueue(connector)].map { specification($0, layout, hours: max(waitingHours, layout.retentionHours)) }
     }
 
     /// Of three copies or more all but one must have a record before it is acknowledged: one broker may be away.
-    private static func specification(_ name: String, _ partitions: Int, _ replication: Int) -> TopicSpecification {
-        TopicSpecification(
-            name: name, partitions: partitions, replication: replication,
-            settings: replication >= 3 ? ["min.insync.replicas": "\(replication - 1)"] : [:])
+    private static func specification(_ name: String, _ layout: Layout, hours: Int) -> TopicSpecification {
+        var settings = ["retention.ms": "\(Int64(hours) * 3_600_000)", "retention.bytes": "-1"]
+        if layout.replication >= 3 { settings["min.insync.replicas"] = "\(layout.replication - 1)" }
+        return TopicSpecification(name: name, partitions: layout.partitions, replication: layout.replication, settings: settings)
     }
 }
 

@@ -112,7 +112,8 @@ struct Gateway: Sendable {
             keeper.say("uses Kafka at \(kafka)")
         } else {
             var broker = child(
-                "broker", ["broker", "--data", directory.broker, "--listen", address, "--partitions", "\(Gateway.partitions)"], [:])
+                "broker", ["broker", "--data", directory.broker, "--listen", address, "--partitions", "\(TopicSetup.layout().partitions)"],
+                [:])
             broker.graceMilliseconds = 20_000
             keeper.start(broker)
         }
@@ -120,9 +121,6 @@ struct Gateway: Sendable {
         try await waitUntil("the broker", timeout: .seconds(120)) { await Stores.brokerTrouble(kafka, timeoutMilliseconds: 2_000) }
         return kafka
     }
-
-    /// Enough for two cores to work in parallel; more cost a fetch and an index each.
-    static let partitions = 4
 
     private func prepareStores(_ databaseURL: String, _ kafka: String, _ ports: Ports) async throws {
         let (options, keeper) = (options, keeper)
@@ -134,9 +132,8 @@ struct Gateway: Sendable {
         }
         try await onThread {
             let admin = try Admin(BusConfiguration(bootstrap: kafka, clientID: "signalbox-up", logger: makeLogger("up", level: .warning)))
-            var topics = Topics.fixed(partitions: Gateway.partitions, replication: 1)
-            for name in names { topics += Topics.queues(of: name, partitions: Gateway.partitions, replication: 1) }
-            try admin.create(topics)
+            let layout = TopicSetup.layout()
+            try admin.create(Topics.fixed(layout) + names.flatMap { Topics.queues(of: $0, layout) })
         }
     }
 
