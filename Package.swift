@@ -131,6 +131,8 @@ let package = Package(
         tests("SMPP", ["SMPP", nioCore]),
         tests("Charset", ["Charset"]),
         tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
+        // A stage that tests start and kill; it is no part of the product.
+        .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
     ]
 )
