@@ -69,7 +69,7 @@ let package = Package(
         shared("Configuration", ["Pricing"]),
 
         // The bus, the database, and what every service needs to be one.
-        shared("Bus", ["CRdKafka", logging]),
+        shared("Bus", ["CRdKafka", "CPlatform", logging]),
         shared("Database", ["CLibPQ", "Pricing", logging]),
         shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
         shared(

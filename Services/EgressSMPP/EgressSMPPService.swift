@@ -100,6 +100,7 @@ final class ConnectorPool: Service {
             consumer: ConsumerSettings(
                 group: group, topics: [Topics.priorityQueue(configuration.name), Topics.queue(configuration.name)],
                 instance: environment.instance), transactionalID: "\(group).\(environment.instance)")
+        settings.journalPath = environment.journalPath(group)
         let window = if case .fixed(let size) = configuration.windowSize { size } else { 20 }
         // Enough to keep every window full while what was answered is written down, and no more: the rest waits in the topic.
         settings.maxOpen = min(10_000, max(1_000, window * max(1, configuration.instances) * 8))

@@ -94,9 +94,10 @@ final class ListenerPool: Service {
             throw error
         }
         let group = "ingress-smpp.\(configuration.name)"
-        let settings = WindowedStage.Settings(
+        var settings = WindowedStage.Settings(
             consumer: ConsumerSettings(group: group, topics: [Topics.queue(configuration.name)], instance: environment.instance),
             transactionalID: "\(group).\(environment.instance)")
+        settings.journalPath = environment.journalPath(group)
         let stage = WindowedStage(
             environment.bus, settings: settings, onState: context.health.reporter("queue \(configuration.name)"),
             onRecorded: { delivery.recorded($0) }, onRecords: { delivery.receive($0) })

@@ -13,6 +13,9 @@ public final class WindowedStage: Sendable {
         public var transactionalID: String
         /// Records handed out and not completed, at most.
         public var maxOpen = 1_000
+        /// Where answers are noted before they are recorded on the bus, so that a killed process does not repeat what was answered;
+        /// `nil` = nowhere, and then a completion counts as recorded only when it is committed.
+        public var journalPath: String?
         public init(consumer: ConsumerSettings, transactionalID: String) {
             self.consumer = consumer
             self.transactionalID = transactionalID
@@ -21,10 +24,15 @@ public final class WindowedStage: Sendable {
 
     /// How long all room may be taken before fetching is paused.
     private static let pauseAfter = Duration.seconds(5)
+    /// How long recovered answers wait for their partition. It went to another instance otherwise.
+    private static let recoveryPatience = Duration.seconds(60)
 
-    private struct Inbox {
+    private struct Inbox: ~Copyable {
         var completions: [Completion] = []
         var waker: ConsumerWaker?
+        var journal: AnswerJournal?
+        /// Counts the calls of `complete`.
+        var batch = 0
     }
 
     private let configuration: BusConfiguration
@@ -54,11 +62,26 @@ public final class WindowedStage: Sendable {
     /// Gives records back as done. From any thread; call it once per batch, not per record.
     public func complete(_ completions: [Completion]) {
         guard !completions.isEmpty else { return }
+        var released = 0
         let waker: ConsumerWaker? = inbox.withLock { inbox in
             let wasEmpty = inbox.completions.isEmpty
-            inbox.completions += completions
+            inbox.batch += 1
+            let entries = completions.map {
+                AnswerJournal.Entry(partition: $0.claim.partition, offset: $0.claim.offset, outputs: $0.outputs)
+            }
+            if inbox.journal?.append(entries, batch: inbox.batch) == true {
+                for completion in completions {
+                    var noted = completion
+                    released += completion.weight
+                    noted.weight = 0
+                    inbox.completions.append(noted)
+                }
+            } else {
+                inbox.completions += completions
+            }
             return wasEmpty ? inbox.waker : nil
         }
+        if released > 0 { onRecorded(released) }
         if let waker {
             waker.wake()
             news.signal()
@@ -75,6 +98,7 @@ public final class WindowedStage: Sendable {
     public func run() {
         var backoff = Backoff()
         let work = WindowedWork()
+        openJournal(work)
         while !isStopping {
             onState(.starting)
             do {
@@ -85,6 +109,18 @@ public final class WindowedStage: Sendable {
                 backoff.wait(unless: { self.isStopping })
             }
         }
+    }
+
+    /// What a predecessor that was killed had been answered is done: it waits for its record to be read again.
+    private func openJournal(_ work: WindowedWork) {
+        guard let path = settings.journalPath else { return }
+        var recovered: [AnswerJournal.Entry] = []
+        do {
+            try inbox.withLock { inbox in inbox.journal = try AnswerJournal(path: path, recovered: &recovered) }
+        } catch {
+            configuration.logger.error("no journal of answers, a crash may repeat what was answered", metadata: ["error": "\(error)"])
+        }
+        work.recover(recovered)
     }
 
     private func runOnce(_ work: WindowedWork, onCommit: () -> Void) throws(BusError) {
@@ -110,15 +146,19 @@ public final class WindowedStage: Sendable {
         onState(.running)
         var paused = false
         var fullSince: ContinuousClock.Instant?
+        let began = ContinuousClock.now
         while !isStopping {
-            work.take(takeCompletions())
+            let (completions, batch) = takeBatch()
+            work.take(completions)
             if work.hasNews {
                 try work.commit(producer, consumer)
                 onCommit()
+                if !work.hasLimbo { inbox.withLock { $0.journal?.committed(upTo: batch) } }
             }
             let recorded = work.takeRecorded()
             if recorded > 0 { onRecorded(recorded) }
             if let failure = work.failure { throw failure }
+            if work.hasLimbo, ContinuousClock.now - began > WindowedStage.recoveryPatience { work.forgetUnassigned() }
             let room = work.isStretched ? 0 : settings.maxOpen - work.openCount
             if room <= 0, !paused {
                 // Pausing throws away what was prefetched, so a short fullness only waits; a long one (the peer is away) pauses,
@@ -145,11 +185,13 @@ public final class WindowedStage: Sendable {
         try work.commit(producer, consumer)
     }
 
-    private func takeCompletions() -> [Completion] {
+    private func takeCompletions() -> [Completion] { takeBatch().completions }
+
+    private func takeBatch() -> (completions: [Completion], batch: Int) {
         inbox.withLock { inbox in
             let taken = inbox.completions
             inbox.completions.removeAll(keepingCapacity: true)
-            return taken
+            return (taken, inbox.batch)
         }
     }
 }

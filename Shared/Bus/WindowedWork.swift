@@ -29,6 +29,22 @@ final class WindowedWork {
     /// What went wrong inside a callback, to be thrown by the loop.
     var failure: BusError?
 
+    /// Something done is still to be recorded, but its record was not read again yet.
+    var hasLimbo: Bool { limbo.values.contains { !$0.isEmpty } }
+
+    /// What the journal of a killed predecessor holds.
+    func recover(_ entries: [AnswerJournal.Entry]) {
+        for entry in entries { limbo[entry.partition, default: [:]][entry.offset] = .done(entry.outputs, weight: 0) }
+    }
+
+    /// Drops what waits for partitions that others have.
+    func forgetUnassigned() {
+        for (partition, offsets) in limbo where assigned[partition] == nil {
+            for state in offsets.values { if case .open = state { openCount -= 1 } }
+            limbo[partition] = nil
+        }
+    }
+
     /// The clients are made anew.
     func beginRun() {
         failure = nil
@@ -57,6 +73,7 @@ final class WindowedWork {
                 case .open: openCount -= 1
                 case .done(_, let weight): recorded += weight
                 }
+                if limbo[partition]?.isEmpty == true { limbo[partition] = nil }
             }
             assigned[partition] = Assigned(tracker: tracker, assignment: assignment)
         }

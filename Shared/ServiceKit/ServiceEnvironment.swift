@@ -9,6 +9,7 @@ public import Logging
 /// | `SIGNALBOX_DATABASE_URL` | PostgreSQL, `postgresql://user:password@host:port/name` (secret) |
 /// | `SIGNALBOX_KAFKA` | `host:port[,host:port]` |
 /// | `SIGNALBOX_KAFKA_PROPERTIES` | librdkafka properties, `name=value;name=value` (may be secret) |
+/// | `SIGNALBOX_DATA` | directory for the instance's own notes (journals of answers); unset = none are kept |
 /// | `SIGNALBOX_INSTANCE` | stable name of this instance; default `<service>-0` |
 /// | `SIGNALBOX_HTTP_PORT` | port of `/healthz`, `/readyz`, `/metrics` on loopback or the pod; 0 = any free; unset = none |
 /// | `SIGNALBOX_LOG_LEVEL` | trace, debug, info (default), notice, warning, error |
@@ -18,6 +19,7 @@ public struct ServiceEnvironment: Sendable {
     public var databaseURL: String
     public var bus: BusConfiguration
     public var httpPort: Int?
+    public var dataDirectory: String?
     public var logger: Logger
 
     /// - Throws: `ServiceError` naming every variable that is missing or wrong.
@@ -35,6 +37,7 @@ public struct ServiceEnvironment: Sendable {
         databaseURL = required("SIGNALBOX_DATABASE_URL")
         let kafka = required("SIGNALBOX_KAFKA")
         httpPort = nil
+        dataDirectory = variables["SIGNALBOX_DATA"].flatMap { $0.isEmpty ? nil : $0 }
         if let text = variables["SIGNALBOX_HTTP_PORT"], !text.isEmpty {
             if let port = Int(text), (0...65_535).contains(port) {
                 httpPort = port
@@ -58,6 +61,11 @@ public struct ServiceEnvironment: Sendable {
         logger = makeLogger(service, level: level)
         bus = BusConfiguration(bootstrap: kafka, clientID: instance, properties: properties, logger: logger)
     }
+}
+
+extension ServiceEnvironment {
+    /// Where the windowed stage of `group` notes answers.
+    public func journalPath(_ group: String) -> String? { dataDirectory.map { "\($0)/journal/\(group).\(instance)" } }
 }
 
 /// Why a service cannot start or go on, in words for an operator.
