@@ -29,7 +29,11 @@ public struct ConsumerSettings: Sendable {
 final class Consumer {
     private let handle: KafkaHandle
     private let queue: OpaquePointer
+    private let letGo: LetGo
     var client: OpaquePointer { handle.raw }
+
+    /// The partitions that a rebalance took away in the course of a poll.
+    private final class LetGo { var partitions: Set<TopicPartition> = [] }
 
     /// - Parameters:
     ///   - onAssigned: partitions that were given to us, with their committed offsets (-1001 = none) and notes; on the polling thread.
@@ -48,10 +52,17 @@ final class Consumer {
             ("allow.auto.create.topics", "false"),
         ]
         if let instance = settings.instance { properties.append(("group.instance.id", instance)) }
+        let letGo = LetGo()
+        self.letGo = letGo
         handle = try KafkaHandle(
             .consumer, configuration: configuration, settings: properties,
             rebalance: { assigned, partitions, client in
-                Consumer.rebalance(assigned: assigned, partitions, client, onAssigned: onAssigned, onRevoked: onRevoked)
+                let revoked = { (partitions: [TopicPartition]) in
+                    letGo.partitions.formUnion(partitions)
+                    onRevoked(partitions)
+                }
+                Consumer.rebalance(
+                    assigned: assigned, partitions, client, assignor: settings.assignor, onAssigned: onAssigned, onRevoked: revoked)
             })
         // Everything comes through the one consumer queue, so that `poll` serves it all.
         let redirected = rd_kafka_poll_set_consumer(handle.raw)
@@ -71,9 +82,22 @@ final class Consumer {
     /// - Throws: only what ends this consumer; passing troubles are librdkafka's to mend.
     func poll(max: Int, timeoutMilliseconds: Int32) throws(BusError) -> [Record] {
         var records: [Record] = []
+        try poll(into: &records, max: max, timeoutMilliseconds: timeoutMilliseconds)
+        return records
+    }
+
+    /// Adds to `records` until there are `max` of them, and takes back what a rebalance gives to another member meanwhile: that
+    /// one starts at the last commit, and would read again what we commit now, for by then we are of its generation.
+    func poll(into records: inout [Record], max: Int, timeoutMilliseconds: Int32) throws(BusError) {
         var wait = timeoutMilliseconds
         while records.count < max {
-            guard let message = rd_kafka_consumer_poll(handle.raw, wait) else { break }
+            let polled = rd_kafka_consumer_poll(handle.raw, wait)
+            if !letGo.partitions.isEmpty {
+                let gone = letGo.partitions
+                letGo.partitions = []
+                records.removeAll { gone.contains(TopicPartition(topic: $0.topic, partition: $0.partition)) }
+            }
+            guard let message = polled else { break }
             defer { rd_kafka_message_destroy(message) }
             let code = message.pointee.err
             if code == RD_KAFKA_RESP_ERR_NO_ERROR {
@@ -89,7 +113,6 @@ final class Consumer {
                 break  // unknown topic (yet), broker away: tried again by the next poll
             }
         }
-        return records
     }
 
     /// Stops or resumes fetching for all that is assigned. What was fetched before is fetched again afterwards.
@@ -104,10 +127,11 @@ final class Consumer {
     func close() { rd_kafka_consumer_close(handle.raw) }
 
     private static func rebalance(
-        assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, onAssigned: ([CommittedOffset]) -> Void,
-        onRevoked: ([TopicPartition]) -> Void
+        assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, assignor: ConsumerSettings.Assignor,
+        onAssigned: ([CommittedOffset]) -> Void, onRevoked: ([TopicPartition]) -> Void
     ) {
-        let cooperative = String(cString: rd_kafka_rebalance_protocol(client)) == "COOPERATIVE"
+        // No answer comes any more from a client that is closing; then the assignor that it was made with tells.
+        let cooperative = rd_kafka_rebalance_protocol(client).map { String(cString: $0) == "COOPERATIVE" } ?? (assignor == .cooperativeSticky)
         if assigned {
             if partitions.pointee.cnt > 0 {
                 // Read before the first record comes, so that notes (what is done above the offset) are known in time.

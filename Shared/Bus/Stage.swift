@@ -126,10 +126,10 @@ public final class StageRunner: Sendable {
                 while batch.count < settings.maxBatch, !isStopping {
                     let left = deadline - ContinuousClock.now
                     guard left > .milliseconds(1) else { break }
-                    batch += try consumer.poll(
-                        max: settings.maxBatch - batch.count,
-                        timeoutMilliseconds: Int32(left.components.attoseconds / 1_000_000_000_000_000))
+                    try consumer.poll(
+                        into: &batch, max: settings.maxBatch, timeoutMilliseconds: Int32(left.components.attoseconds / 1_000_000_000_000_000))
                 }
+                guard !batch.isEmpty else { continue }
             }
             let output = try process(batch, transform)
             try commit(output, nextOffsets(after: batch), producer, consumer)
