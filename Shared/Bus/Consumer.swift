@@ -51,7 +51,8 @@ final class Consumer {
         handle = try KafkaHandle(
             .consumer, configuration: configuration, settings: properties,
             rebalance: { assigned, partitions, client in
-                Consumer.rebalance(assigned: assigned, partitions, client, onAssigned: onAssigned, onRevoked: onRevoked)
+                Consumer.rebalance(
+                    assigned: assigned, partitions, client, assignor: settings.assignor, onAssigned: onAssigned, onRevoked: onRevoked)
             })
         // Everything comes through the one consumer queue, so that `poll` serves it all.
         let redirected = rd_kafka_poll_set_consumer(handle.raw)
@@ -118,10 +119,11 @@ final class Consumer {
     func close() { rd_kafka_consumer_close(handle.raw) }
 
     private static func rebalance(
-        assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, onAssigned: ([CommittedOffset]) -> Void,
-        onRevoked: ([TopicPartition]) -> Void
+        assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, assignor: ConsumerSettings.Assignor,
+        onAssigned: ([CommittedOffset]) -> Void, onRevoked: ([TopicPartition]) -> Void
     ) {
-        let cooperative = String(cString: rd_kafka_rebalance_protocol(client)) == "COOPERATIVE"
+        // No answer comes any more from a client that is closing; then the assignor that it was made with tells.
+        let cooperative = rd_kafka_rebalance_protocol(client).map { String(cString: $0) == "COOPERATIVE" } ?? (assignor == .cooperativeSticky)
         if assigned {
             if partitions.pointee.cnt > 0 {
                 // Read before the first record comes, so that notes (what is done above the offset) are known in time.

@@ -26,7 +26,7 @@ def probe():
 
 @pytest.mark.skipif("SIGNALBOX_BIN" not in os.environ, reason="SIGNALBOX_BIN names no build")
 @pytest.mark.parametrize("membership", ["static", "dynamic", "range"])
-def test_a_stage_whose_instances_are_killed_writes_each_record_once(shared_broker, topic, membership):
+def test_a_stage_whose_instances_are_killed_writes_each_record_once(shared_broker, topic, membership, tmp_path):
     source, sink = topic + "-in", topic + "-out"
     create(shared_broker, source, PARTITIONS)
     create(shared_broker, sink, PARTITIONS)
@@ -34,9 +34,8 @@ def test_a_stage_whose_instances_are_killed_writes_each_record_once(shared_broke
     rng = random.Random(seed)
 
     def start(name):
-        return subprocess.Popen(
-            [probe(), shared_broker, topic, name, membership, f"{source}:{sink}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
+        with open(tmp_path / name, "ab") as log:
+            return subprocess.Popen([probe(), shared_broker, topic, name, membership, f"{source}:{sink}"], stdout=log, stderr=log)
 
     instances = {f"i{n}": start(f"i{n}") for n in range(3)}
     written, done = [], threading.Event()
@@ -62,7 +61,7 @@ def test_a_stage_whose_instances_are_killed_writes_each_record_once(shared_broke
             if rng.random() < 0.2:
                 # Now and then one leaves in order, and the others take over while records flow.
                 instances[name].terminate()
-                assert instances[name].wait(30) == 0
+                assert instances[name].wait(30) == 0, (tmp_path / name).read_text()[-3000:]
             else:
                 instances[name].kill()
                 instances[name].wait(10)
