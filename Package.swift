@@ -117,7 +117,7 @@ let package = Package(
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing"]),
         tests("RouteLog", ["RouteLog", "Message"]),
-        tests("ServiceKit", ["ServiceKit"]),
+        tests("ServiceKit", ["ServiceKit", "Bus"]),
         tests(
             "Stages",
             ["Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "TestSupport", protobuf]),

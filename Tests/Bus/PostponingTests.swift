@@ -137,6 +137,7 @@ import Testing
 
     @Test func `lag counts records, not marks, and offsets are found by time`() async throws {
         let setup = try await Setup()
+        let committed = BusMetrics.committed.current
         let before = Int64(Date().timeIntervalSince1970 * 1_000)
         try setup.write((0..<30).map { (Int32($0 % 3), "x\($0)") })
         let admin = try Admin(setup.configuration)
@@ -163,6 +164,7 @@ import Testing
         #expect(lag == 0 && done.withLock { $0 } == 30)
         drain.stop()
         runner.stop()
+        #expect(BusMetrics.committed.current > committed && BusMetrics.consumed.current >= 60 && BusMetrics.acknowledged.current >= 60)
         #expect(try admin.lags(of: [GroupTopic(group: "g", topic: "not-there")]).values.allSatisfy { $0 == 0 })
 
         #expect(try admin.offsets(topic: setup.input, at: before - 1_000) == [0: 0, 1: 0, 2: 0])
