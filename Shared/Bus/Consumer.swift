@@ -123,7 +123,8 @@ final class Consumer {
         onAssigned: ([CommittedOffset]) -> Void, onRevoked: ([TopicPartition]) -> Void
     ) {
         // No answer comes any more from a client that is closing; then the assignor that it was made with tells.
-        let cooperative = rd_kafka_rebalance_protocol(client).map { String(cString: $0) == "COOPERATIVE" } ?? (assignor == .cooperativeSticky)
+        let spoken = rd_kafka_rebalance_protocol(client).map { String(cString: $0) }
+        let cooperative = spoken.map { $0 == "COOPERATIVE" } ?? (assignor == .cooperativeSticky)
         if assigned {
             if partitions.pointee.cnt > 0 {
                 // Read before the first record comes, so that notes (what is done above the offset) are known in time.
