@@ -91,7 +91,7 @@ let package = Package(
                 logging, lifecycle,
             ]),
         service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
-        service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", logging, lifecycle]),
+        service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("Delay", ["ServiceKit", "Bus", "Message", logging, lifecycle]),
@@ -115,12 +115,15 @@ let package = Package(
         tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
         tests("Routing", ["Routing"]),
-        tests("PriceTable", ["Pricing"]),
+        tests("PriceTable", ["Pricing", "Routing"]),
         tests("RouteLog", ["RouteLog", "Message"]),
         tests("ServiceKit", ["ServiceKit", "Bus"]),
         tests(
             "Stages",
-            ["Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "TestSupport", protobuf]),
+            [
+                "Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing",
+                "TestSupport", protobuf,
+            ]),
         // Tests, and what several of them share.
         .target(name: "TestSupport", dependencies: ["Database", "LocalBroker", logging], path: "Tests/Support", swiftSettings: strict),
         tests("Database", ["Database", "Pricing", "TestSupport"]),

@@ -2,6 +2,7 @@ import Bus
 import Database
 import Message
 import Pricing
+import Routing
 public import ServiceKit
 public import ServiceLifecycle
 

@@ -1,4 +1,4 @@
-import Routing
+public import Routing
 
 /// A price as an operator enters it: what the account pays, what the provider costs, or both. Per part.
 public struct Price: Sendable, Hashable {
@@ -26,20 +26,8 @@ public struct Price: Sendable, Hashable {
     func isValid(at now: Int64) -> Bool { (validFrom ?? .min) <= now && now < (validUntil ?? .max) }
 }
 
-/// What a price row is limited to; `nil` or the empty prefix matches anything.
-public struct PriceScope: Sendable, Hashable {
-    public var prefix: String
-    public var account: String?
-    public var inConnector: String?
-    public var outConnector: String?
-
-    public init(prefix: String = "", account: String? = nil, inConnector: String? = nil, outConnector: String? = nil) {
-        self.prefix = prefix
-        self.account = account
-        self.inConnector = inConnector
-        self.outConnector = outConnector
-    }
-}
+/// What a price row is limited to: the same as a route's.
+public typealias PriceScope = RowScope
 
 /// What one part of a message costs, and the rows that say so.
 public struct Quote: Sendable, Equatable {
@@ -60,11 +48,8 @@ public struct PriceTable: Sendable {
 
     public init(_ prices: [Price]) {
         for price in prices {
-            let scope = RowScope(
-                prefix: price.scope.prefix, account: price.scope.account, inConnector: price.scope.inConnector,
-                outConnector: price.scope.outConnector)
-            if price.charge != nil { _ = charges.insert(price, scope: scope) }
-            if price.cost != nil { _ = costs.insert(price, scope: scope) }
+            if price.charge != nil { _ = charges.insert(price, scope: price.scope) }
+            if price.cost != nil { _ = costs.insert(price, scope: price.scope) }
         }
     }
 

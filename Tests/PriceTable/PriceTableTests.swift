@@ -1,4 +1,5 @@
 import Pricing
+import Routing
 import Testing
 
 @Suite struct `A price table` {
