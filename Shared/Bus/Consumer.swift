@@ -29,11 +29,14 @@ public struct ConsumerSettings: Sendable {
 final class Consumer {
     private let handle: KafkaHandle
     private let queue: OpaquePointer
-    private let letGo: LetGo
+    private let rebalances: Rebalances
     var client: OpaquePointer { handle.raw }
 
-    /// The partitions that a rebalance took away in the course of a poll.
-    private final class LetGo { var partitions: Set<TopicPartition> = [] }
+    private final class Rebalances {
+        /// What was taken away in the course of a poll.
+        var revoked: Set<TopicPartition> = []
+        var hasAssignment = false
+    }
 
     /// - Parameters:
     ///   - onAssigned: partitions that were given to us, with their committed offsets (-1001 = none) and notes; on the polling thread.
@@ -52,15 +55,16 @@ final class Consumer {
             ("allow.auto.create.topics", "false"),
         ]
         if let instance = settings.instance { properties.append(("group.instance.id", instance)) }
-        let letGo = LetGo()
-        self.letGo = letGo
+        let rebalances = Rebalances()
+        self.rebalances = rebalances
         handle = try KafkaHandle(
             .consumer, configuration: configuration, settings: properties,
             rebalance: { assigned, partitions, client in
                 let revoked = { (partitions: [TopicPartition]) in
-                    letGo.partitions.formUnion(partitions)
+                    rebalances.revoked.formUnion(partitions)
                     onRevoked(partitions)
                 }
+                if assigned { rebalances.hasAssignment = true }
                 Consumer.rebalance(
                     assigned: assigned, partitions, client, assignor: settings.assignor, onAssigned: onAssigned, onRevoked: revoked)
             })
@@ -92,9 +96,9 @@ final class Consumer {
         var wait = timeoutMilliseconds
         while records.count < max {
             let polled = rd_kafka_consumer_poll(handle.raw, wait)
-            if !letGo.partitions.isEmpty {
-                let gone = letGo.partitions
-                letGo.partitions = []
+            if !rebalances.revoked.isEmpty {
+                let gone = rebalances.revoked
+                rebalances.revoked = []
                 records.removeAll { gone.contains(TopicPartition(topic: $0.topic, partition: $0.partition)) }
             }
             guard let message = polled else { break }
@@ -124,14 +128,32 @@ final class Consumer {
     }
 
     /// Leaves the group in order (a static member stays a member until its session times out).
-    func close() { rd_kafka_consumer_close(handle.raw) }
+    func close() {
+        // librdkafka before 2.1 aborts the process ("Assertion `assignor_state' failed") where a client is destroyed between
+        // its group's first JoinGroup and SyncGroup, with the cooperative assignor. So the first assignment is awaited; a client
+        // that does not get it although it has joined is closed and never destroyed.
+        let deadline = ContinuousClock.now + .seconds(2)
+        while isJoining, ContinuousClock.now < deadline {
+            if let message = rd_kafka_consumer_poll(handle.raw, 50) { rd_kafka_message_destroy(message) }
+        }
+        if isJoining { _ = Unmanaged.passRetained(handle) }
+        rd_kafka_consumer_close(handle.raw)
+    }
+
+    /// Whether the group knows us and has given us no assignment yet, not even an empty one.
+    private var isJoining: Bool {
+        guard !rebalances.hasAssignment, let memberID = rd_kafka_memberid(handle.raw) else { return false }
+        defer { rd_kafka_mem_free(handle.raw, memberID) }
+        return memberID.pointee != 0
+    }
 
     private static func rebalance(
         assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, assignor: ConsumerSettings.Assignor,
         onAssigned: ([CommittedOffset]) -> Void, onRevoked: ([TopicPartition]) -> Void
     ) {
         // No answer comes any more from a client that is closing; then the assignor that it was made with tells.
-        let cooperative = rd_kafka_rebalance_protocol(client).map { String(cString: $0) == "COOPERATIVE" } ?? (assignor == .cooperativeSticky)
+        let cooperative =
+            rd_kafka_rebalance_protocol(client).map { String(cString: $0) == "COOPERATIVE" } ?? (assignor == .cooperativeSticky)
         if assigned {
             if partitions.pointee.cnt > 0 {
                 // Read before the first record comes, so that notes (what is done above the offset) are known in time.

@@ -127,7 +127,8 @@ public final class StageRunner: Sendable {
                     let left = deadline - ContinuousClock.now
                     guard left > .milliseconds(1) else { break }
                     try consumer.poll(
-                        into: &batch, max: settings.maxBatch, timeoutMilliseconds: Int32(left.components.attoseconds / 1_000_000_000_000_000))
+                        into: &batch, max: settings.maxBatch,
+                        timeoutMilliseconds: Int32(left.components.attoseconds / 1_000_000_000_000_000))
                 }
                 guard !batch.isEmpty else { continue }
             }
