@@ -116,7 +116,24 @@ final class Consumer {
     }
 
     /// Leaves the group in order (a static member stays a member until its session times out).
-    func close() { rd_kafka_consumer_close(handle.raw) }
+    func close() {
+        // librdkafka before 2.1 aborts the process ("Assertion `assignor_state' failed") where a client is destroyed between
+        // its group's first JoinGroup and SyncGroup, with the cooperative assignor. So the first assignment is awaited; a client
+        // that does not get it although it has joined is closed and never destroyed.
+        let deadline = ContinuousClock.now + .seconds(2)
+        while isJoining, ContinuousClock.now < deadline {
+            if let message = rd_kafka_consumer_poll(handle.raw, 50) { rd_kafka_message_destroy(message) }
+        }
+        if isJoining { _ = Unmanaged.passRetained(handle) }
+        rd_kafka_consumer_close(handle.raw)
+    }
+
+    /// Whether the group knows us and has given us no assignment yet, not even an empty one.
+    private var isJoining: Bool {
+        guard !rebalances.hasAssignment, let memberID = rd_kafka_memberid(handle.raw) else { return false }
+        defer { rd_kafka_mem_free(handle.raw, memberID) }
+        return memberID.pointee != 0
+    }
 
     private static func rebalance(
         assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, assignor: ConsumerSettings.Assignor,
