@@ -29,7 +29,11 @@ public struct ConsumerSettings: Sendable {
 final class Consumer {
     private let handle: KafkaHandle
     private let queue: OpaquePointer
+    private let rebalances: Rebalances
     var client: OpaquePointer { handle.raw }
+
+    /// What the rebalance callback has seen.
+    private final class Rebalances { var hasAssignment = false }
 
     /// - Parameters:
     ///   - onAssigned: partitions that were given to us, with their committed offsets (-1001 = none) and notes; on the polling thread.
@@ -48,9 +52,12 @@ final class Consumer {
             ("allow.auto.create.topics", "false"),
         ]
         if let instance = settings.instance { properties.append(("group.instance.id", instance)) }
+        let rebalances = Rebalances()
+        self.rebalances = rebalances
         handle = try KafkaHandle(
             .consumer, configuration: configuration, settings: properties,
             rebalance: { assigned, partitions, client in
+                if assigned { rebalances.hasAssignment = true }
                 Consumer.rebalance(
                     assigned: assigned, partitions, client, assignor: settings.assignor, onAssigned: onAssigned, onRevoked: onRevoked)
             })
