@@ -29,7 +29,11 @@ public struct ConsumerSettings: Sendable {
 final class Consumer {
     private let handle: KafkaHandle
     private let queue: OpaquePointer
+    private let standing: Standing
     var client: OpaquePointer { handle.raw }
+
+    /// What the rebalance callback knows of us.
+    private final class Standing { var hasAssignment = false }
 
     /// - Parameters:
     ///   - onAssigned: partitions that were given to us, with their committed offsets (-1001 = none) and notes; on the polling thread.
@@ -48,9 +52,12 @@ final class Consumer {
             ("allow.auto.create.topics", "false"),
         ]
         if let instance = settings.instance { properties.append(("group.instance.id", instance)) }
+        let standing = Standing()
+        self.standing = standing
         handle = try KafkaHandle(
             .consumer, configuration: configuration, settings: properties,
             rebalance: { assigned, partitions, client in
+                if assigned { standing.hasAssignment = true }
                 Consumer.rebalance(
                     assigned: assigned, partitions, client, assignor: settings.assignor, onAssigned: onAssigned, onRevoked: onRevoked)
             })
@@ -130,7 +137,7 @@ final class Consumer {
 
     /// Whether the group knows us and has given us no assignment yet, not even an empty one.
     private var isJoining: Bool {
-        guard !rebalances.hasAssignment, let memberID = rd_kafka_memberid(handle.raw) else { return false }
+        guard !standing.hasAssignment, let memberID = rd_kafka_memberid(handle.raw) else { return false }
         defer { rd_kafka_mem_free(handle.raw, memberID) }
         return memberID.pointee != 0
     }
