@@ -137,7 +137,7 @@ final class Consumer {
 
     /// Whether the group knows us and has given us no assignment yet, not even an empty one.
     private var isJoining: Bool {
-        guard !rebalances.hasAssignment, let memberID = rd_kafka_memberid(handle.raw) else { return false }
+        guard !standing.hasAssignment, let memberID = rd_kafka_memberid(handle.raw) else { return false }
         defer { rd_kafka_mem_free(handle.raw, memberID) }
         return memberID.pointee != 0
     }
