@@ -29,11 +29,11 @@ public struct ConsumerSettings: Sendable {
 final class Consumer {
     private let handle: KafkaHandle
     private let queue: OpaquePointer
-    private let rebalances: Rebalances
+    private let standing: Standing
     var client: OpaquePointer { handle.raw }
 
-    /// What the rebalance callback has seen.
-    private final class Rebalances { var hasAssignment = false }
+    /// What the rebalance callback knows of us.
+    private final class Standing { var hasAssignment = false }
 
     /// - Parameters:
     ///   - onAssigned: partitions that were given to us, with their committed offsets (-1001 = none) and notes; on the polling thread.
@@ -52,12 +52,12 @@ final class Consumer {
             ("allow.auto.create.topics", "false"),
         ]
         if let instance = settings.instance { properties.append(("group.instance.id", instance)) }
-        let rebalances = Rebalances()
-        self.rebalances = rebalances
+        let standing = Standing()
+        self.standing = standing
         handle = try KafkaHandle(
             .consumer, configuration: configuration, settings: properties,
             rebalance: { assigned, partitions, client in
-                if assigned { rebalances.hasAssignment = true }
+                if assigned { standing.hasAssignment = true }
                 Consumer.rebalance(
                     assigned: assigned, partitions, client, assignor: settings.assignor, onAssigned: onAssigned, onRevoked: onRevoked)
             })
