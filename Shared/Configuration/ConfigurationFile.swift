@@ -65,7 +65,7 @@ public struct ConfigurationEntry: Sendable, Equatable, CustomStringConvertible, 
     public var description: String { printableValue.map { "\(key)=\($0)" } ?? key }
     public var customMirror: Mirror { Mirror(self, children: ["entry": description]) }
     /// What may be shown: passwords as `***`.
-    public var printableValue: String? { value.map { Keyword.isSecret(key) ? "***" : $0 } }
+    public var printableValue: String? { value.map { Keyword.isSecret(key) ? Self.hidden : $0 } }
 }
 
 /// Something to say about a configuration, and where.
@@ -92,7 +92,7 @@ public struct ConfigurationDiagnostic: Sendable, Equatable, CustomStringConverti
 
 extension ConfigurationFile {
     /// The file in its own syntax, which reads back to the same entries.
-    /// - Parameter hidingSecrets: prints passwords as `***`; such a text is for people only.
+    /// - Parameter hidingSecrets: prints passwords as `***`, which `revealing(from:)` turns back.
     public func rendered(hidingSecrets: Bool) -> String {
         func line(_ entry: ConfigurationEntry) -> String {
             guard let value = hidingSecrets ? entry.printableValue : entry.value else { return entry.key + "\n" }

@@ -84,8 +84,16 @@ public enum ConnectorStore {
     }
 
     /// What would change if `file` became the configuration.
-    public static func difference(_ connection: Connection, _ file: ConfigurationFile) throws(DatabaseError) -> ConfigurationDifference {
-        ConfigurationDifference(from: try self.file(connection), to: file)
+    public static func difference(_ connection: Connection, _ file: ConfigurationFile) throws -> ConfigurationDifference {
+        let current = try self.file(connection)
+        return ConfigurationDifference(from: current, to: try revealed(file, from: current))
+    }
+
+    /// `file` with the passwords that it only keeps (`***`).
+    private static func revealed(_ file: ConfigurationFile, from current: ConfigurationFile) throws(StoreError) -> ConfigurationFile {
+        let (file, unknown) = file.revealing(from: current)
+        if let first = unknown.first { throw StoreError.invalid(first.description) }
+        return file
     }
 
     /// Makes `file` the configuration: what is not in it goes, whatever is equal stays untouched, and so does an
@@ -102,7 +110,9 @@ public enum ConnectorStore {
         return try connection.transaction {
             // Two that apply at once would mix; readers are not held up.
             try connection.script("LOCK TABLE connector, config_section, general_option IN SHARE ROW EXCLUSIVE MODE")
-            let difference = try self.difference(connection, file)
+            let current = try self.file(connection)
+            let file = try revealed(file, from: current)
+            let difference = ConfigurationDifference(from: current, to: file)
             guard !difference.isEmpty else { return difference }
             for change in difference.changes { try write(connection, change, file) }
             for (position, section) in file.sections.enumerated() { try place(connection, section, position) }

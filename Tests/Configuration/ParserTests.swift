@@ -56,6 +56,21 @@ import Testing
         #expect(!dumped.contains("x #"))
     }
 
+    @Test("What is shown with hidden passwords can be applied again; a hidden password of nothing is an error")
+    func hiddenSecretsComeBack() throws {
+        let current = ConfigurationParser.parse("CONNECTOR a <\nPASSWORD=geheim\n>\n").file
+        let shown = ConfigurationParser.parse(current.rendered(hidingSecrets: true)).file
+        #expect(shown.sections.first?.last("PASSWORD")?.value == "***")
+        let (again, unknown) = shown.revealing(from: current)
+        #expect(unknown.isEmpty)
+        #expect(again.rendered(hidingSecrets: false) == current.rendered(hidingSecrets: false))
+
+        let other = ConfigurationParser.parse("CONNECTOR b <\nPASSWORD=***\nSYSTEMTYPE=***\n>\n").file
+        let fault = try #require(other.revealing(from: current).unknown.first)
+        #expect(fault.description == "line 2: error: CONNECTOR b: PASSWORD=*** keeps a password, and there is none yet")
+        #expect(other.revealing(from: current).unknown.count == 1)
+    }
+
     @Test(
         "each fault is found on its line with what to do",
         arguments: [
