@@ -7,6 +7,7 @@ gives the same plan again, not the same run.
 import logging
 import random
 import threading
+import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -34,11 +35,16 @@ class Ledger:
         self.acknowledged_offsets = {}  # partition -> the highest offset that a group's commit was told is kept
         self.delivered = []  # (partition, offset, value) that members of the group were given
         self.complaints = []
+        self.trail = []  # what became of the group's members, to read after a failure
         self.counts = {"commit": 0, "abort": 0, "zombie": 0, "killed": 0, "rejoin": 0, "group commit": 0}
 
     def note(self, what):
         with self.lock:
             self.counts[what] += 1
+
+    def log(self, *words):
+        with self.lock:
+            self.trail.append(f"{time.monotonic():.3f} " + " ".join(map(str, words)))
 
     def complain(self, text):
         with self.lock:
@@ -204,7 +210,10 @@ def run_killed(context, address, topic, partitions, seed, name, ledger):
 def run_member(address, topic, seed, group, ledger, done):
     """A member of a group that reads, commits what it has read, leaves and comes again."""
     rng = random.Random(seed)
+    life = 0
     while not done.is_set():
+        life += 1
+        me = f"{seed % 1000}.{life}"
         floors, expected = {}, {}
         settings = {
             "bootstrap.servers": address, "group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed",
@@ -217,15 +226,22 @@ def run_member(address, topic, seed, group, ledger, done):
                 for t in taken:
                     floors[t.partition] = ledger.acknowledged_offsets.get(t.partition, 0)
                     expected.pop(t.partition, None)
+            ledger.log(me, "assigned", {t.partition: floors[t.partition] for t in taken})
+
+        def revoked(_, lost):
+            ledger.log(me, "revoked", [t.partition for t in lost])
 
         c = Consumer(settings)
-        c.subscribe([topic], on_assign=assigned)
+        ledger.log(me, "joins")
+        c.subscribe([topic], on_assign=assigned, on_revoke=revoked)
         for _ in range(rng.choice([5, 20, 60])):
             read = {}
             for m in c.consume(100, 0.03):
                 if m.error() is not None:
                     continue
                 at = (m.partition(), m.offset())
+                if m.partition() not in expected:
+                    ledger.log(me, "starts at", at)
                 if m.offset() < floors.get(m.partition(), 0):
                     ledger.complain(f"group: {at} came again, {floors[m.partition()]} was committed")
                 if m.offset() < expected.get(m.partition(), 0):
@@ -242,8 +258,10 @@ def run_member(address, topic, seed, group, ledger, done):
                         if t.error is None:
                             ledger.acknowledged_offsets[t.partition] = max(t.offset, ledger.acknowledged_offsets.get(t.partition, 0))
                 ledger.note("group commit")
+                ledger.log(me, "committed", {t.partition: t.offset for t in kept if t.error is None})
             if done.is_set():
                 break
+        ledger.log(me, "closes")
         c.close()
         ledger.note("rejoin")
 
