@@ -8,6 +8,8 @@ packages=(
     # to run: PostgreSQL's programs
     postgresql util-linux
     # to test: a Kafka client, SMPP's dissector, Python's environments
+    # peers that others wrote
+    libnet-smpp-perl kannel
     kcat tshark python3 python3-venv procps iproute2
 )
 

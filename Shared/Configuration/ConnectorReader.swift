@@ -51,7 +51,7 @@ extension ConnectorConfiguration {
 }
 
 /// Reads options one by one and gathers what is wrong with them.
-private struct OptionReader {
+struct OptionReader {
     let section: ConfigurationSection
     private(set) var diagnostics: [ConfigurationDiagnostic] = []
 

@@ -78,10 +78,7 @@ struct Keyword: Sendable {
                 "PROFILING_THRESHOLD", "USERS", "USERDB", "ROUTING", "MAXTOTALQUEUESIZE",
             ]),
         .section(.connector): make(
-            works: [
-                "TYPE", "PROTOCOL", "ADDRESS", "INSTANCES", "MODE", "STATIC", "KEEPALIVE", "IDLETIMEOUT", "USERNAME", "PASSWORD",
-                "USERDB", "WINDOWSIZE", "MAXQUEUESIZE", "THROUGHPUT", "DLR_SUPPORT", "SYSTEMTYPE",
-            ],
+            works: ConnectorKeywords.working,
             needless: ["LOGLEVEL": "levels are set for a service, not for a connector"],
             notYet: [
                 "SUBADDRESS", "USERS", "ACCESS", "BLACKLIST", "WHITELIST", "XAUTH", "XAUTHUSERNAME", "XAUTHPASSWORD", "SSL",
@@ -114,10 +111,11 @@ struct Keyword: Sendable {
         notYetOften: [String] = []
     ) -> [String: Keyword] {
         var table: [String: Keyword] = [:]
-        for key in works { table[key] = Keyword(standing: .works, repeating: often.contains(key) ? .often : .once) }
         for (key, why) in needless { table[key] = Keyword(standing: .needless(why), repeating: .once) }
         for key in notYet { table[key] = Keyword(standing: .notYet, repeating: .once) }
         for key in notYetOften { table[key] = Keyword(standing: .notYet, repeating: .often) }
+        // Last, so that a keyword is moved from "not yet" to "works" by naming it among those that work.
+        for key in works { table[key] = Keyword(standing: .works, repeating: often.contains(key) ? .often : .once) }
         return table
     }
 }

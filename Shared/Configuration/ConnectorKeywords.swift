@@ -1,0 +1,18 @@
+/// The keywords of a CONNECTOR section that do what they say, by the part of the gateway that honours them.
+enum ConnectorKeywords {
+    static let working = connection + incoming + outgoing + text + routing + money
+
+    /// Both directions.
+    static let connection = [
+        "TYPE", "PROTOCOL", "ADDRESS", "INSTANCES", "MODE", "KEEPALIVE", "IDLETIMEOUT", "USERNAME", "PASSWORD", "WINDOWSIZE", "SYSTEMTYPE",
+        "MAXQUEUESIZE", "THROUGHPUT",
+    ]
+    /// Clients bind to us.
+    static let incoming = ["USERDB"]
+    /// We bind to providers.
+    static let outgoing = ["STATIC", "DLR_SUPPORT"]
+    /// Character sets, addresses as sent, long messages.
+    static let text: [String] = []
+    static let routing: [String] = []
+    static let money: [String] = []
+}
