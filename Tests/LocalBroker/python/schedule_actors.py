@@ -36,7 +36,7 @@ class Ledger:
         self.delivered = []  # (partition, offset, value) that members of the group were given
         self.complaints = []
         self.trail = []  # what became of the group's members, to read after a failure
-        self.counts = {"commit": 0, "abort": 0, "zombie": 0, "killed": 0, "rejoin": 0, "group commit": 0, "client starts too early": 0}
+        self.counts = {"commit": 0, "abort": 0, "zombie": 0, "killed": 0, "rejoin": 0, "group commit": 0}
 
     def note(self, what):
         with self.lock:
@@ -225,7 +225,7 @@ def run_member(address, topic, seed, group, ledger, done):
     while not done.is_set():
         life += 1
         me = f"{seed % 1000}.{life}"
-        floors, expected, read = {}, {}, {}
+        floors, expected, read, lost = {}, {}, {}, False
         settings = {
             "bootstrap.servers": address, "group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed",
             "auto.offset.reset": "earliest", "partition.assignment.strategy": ledger.assignor, "session.timeout.ms": 2000,
@@ -237,14 +237,21 @@ def run_member(address, topic, seed, group, ledger, done):
                 for t in taken:
                     floors[t.partition] = ledger.acknowledged_offsets.get(t.partition, 0)
                     expected.pop(t.partition, None)
+            nonlocal lost
             try:
                 kept = {t.partition: t.offset for t in c.committed(taken, 20) if t.error is None} if taken else {}
             except KafkaException:
-                kept = {}  # the broker is away: it will be asked again by whoever is next
+                kept = {}
             ledger.log(me, "assigned", kept)
             for partition, offset in kept.items():
                 if max(offset, 0) < floors[partition]:
                     ledger.complain(f"group: partition {partition} is handed over at {offset}, {floors[partition]} was committed")
+            # Where the broker was away for too long nobody knows where to begin: not with any record, then.
+            lost = lost or len(kept) < len(taken)
+            # An offset is named for each partition, as the gateway's consumers do. Left to itself, librdkafka may begin at the
+            # earliest record where a partition went and came again while its committed offset was still asked for.
+            starts = [TopicPartition(topic, t.partition, max(kept.get(t.partition, 0), 0)) for t in taken]
+            c.incremental_assign(starts) if ledger.assignor == "cooperative-sticky" else c.assign(starts)
 
         def let_go(_, lost):
             ledger.log(me, "lets go of", [t.partition for t in lost])
@@ -258,16 +265,15 @@ def run_member(address, topic, seed, group, ledger, done):
         for _ in range(rng.choice([5, 20, 60])):
             read.clear()
             for m in one_by_one(c, 100, 0.03):
+                if lost:
+                    break
                 if m.error() is not None:
                     continue
                 at = (m.partition(), m.offset())
                 if m.partition() not in expected:
                     ledger.log(me, "starts at", at)
                 if m.offset() < floors.get(m.partition(), 0):
-                    # Seen from librdkafka where a partition came, went and came again while its first start was still looked up:
-                    # it starts at the earliest record although the broker tells the committed offset. Not the broker's doing.
-                    ledger.note("client starts too early")
-                    continue
+                    ledger.complain(f"group: {me} starts at {at}, {floors[m.partition()]} was committed")
                 if m.offset() < expected.get(m.partition(), 0):
                     ledger.complain(f"group: {at} came after a later one")
                 expected[m.partition()] = read[m.partition()] = m.offset() + 1
@@ -283,7 +289,7 @@ def run_member(address, topic, seed, group, ledger, done):
                             ledger.acknowledged_offsets[t.partition] = max(t.offset, ledger.acknowledged_offsets.get(t.partition, 0))
                 ledger.note("group commit")
                 ledger.log(me, "committed", {t.partition: t.offset for t in kept if t.error is None})
-            if done.is_set():
+            if done.is_set() or lost:
                 break
         ledger.log(me, "closes")
         c.close()
