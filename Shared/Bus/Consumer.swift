@@ -33,7 +33,11 @@ final class Consumer {
     var client: OpaquePointer { handle.raw }
 
     /// What the rebalance callback knows of us.
-    private final class Standing { var hasAssignment = false }
+    private final class Standing {
+        var hasAssignment = false
+        /// Why we do not know where to begin. Nothing may be read then: this consumer has ended.
+        var failure: BusError?
+    }
 
     /// - Parameters:
     ///   - onAssigned: partitions that were given to us, with their committed offsets (-1001 = none) and notes; on the polling thread.
@@ -58,8 +62,9 @@ final class Consumer {
             .consumer, configuration: configuration, settings: properties,
             rebalance: { assigned, partitions, client in
                 if assigned { standing.hasAssignment = true }
-                Consumer.rebalance(
+                let failure = Consumer.rebalance(
                     assigned: assigned, partitions, client, assignor: settings.assignor, onAssigned: onAssigned, onRevoked: onRevoked)
+                if let failure { standing.failure = failure }
             })
         // Everything comes through the one consumer queue, so that `poll` serves it all.
         let redirected = rd_kafka_poll_set_consumer(handle.raw)
@@ -89,8 +94,10 @@ final class Consumer {
         var count = 0
         defer { if count > 0 { BusMetrics.consumed.add(count) } }
         while count < max {
-            guard let message = rd_kafka_consumer_poll(handle.raw, wait) else { break }
-            defer { rd_kafka_message_destroy(message) }
+            let polled = rd_kafka_consumer_poll(handle.raw, wait)
+            defer { if let polled { rd_kafka_message_destroy(polled) } }
+            if let failure = standing.failure { throw failure }
+            guard let message = polled else { break }
             let code = message.pointee.err
             if code == RD_KAFKA_RESP_ERR_NO_ERROR {
                 onRecord(Record(message.pointee))
@@ -142,32 +149,55 @@ final class Consumer {
         return memberID.pointee != 0
     }
 
+    /// Returns why a new assignment's committed offsets could not be read. It is then taken, as the protocol wants, but must not be
+    /// consumed.
+    ///
+    /// Every partition begins at an offset that is named here, never at librdkafka's "stored" one. There are two ways in which
+    /// that ends at the earliest record although there is a committed offset, both in rdkafka_assignment.c (2.0 to 2.13): an answer to
+    /// OffsetFetch is taken for a partition that went and came again since it was asked for, and one that says
+    /// UNSTABLE_OFFSET_COMMIT is taken for "no offset" where the assignment changed meanwhile.
     private static func rebalance(
         assigned: Bool, _ partitions: OpaquePointerList, _ client: OpaquePointer, assignor: ConsumerSettings.Assignor,
         onAssigned: ([CommittedOffset]) -> Void, onRevoked: ([TopicPartition]) -> Void
-    ) {
+    ) -> BusError? {
         // No answer comes any more from a client that is closing; then the assignor that it was made with tells.
         let spoken = rd_kafka_rebalance_protocol(client).map { String(cString: $0) }
         let cooperative = spoken.map { $0 == "COOPERATIVE" } ?? (assignor == .cooperativeSticky)
         if assigned {
+            var failure: BusError?
             if partitions.pointee.cnt > 0 {
                 // Read before the first record comes, so that notes (what is done above the offset) are known in time.
-                _ = rd_kafka_committed(client, partitions, 15_000)
-                onAssigned(TopicPartitionList.offsets(of: partitions))
+                failure = readCommitted(partitions, client)
+                if failure == nil { onAssigned(TopicPartitionList.offsets(of: partitions)) }
+                for index in 0..<Int(partitions.pointee.cnt) where partitions.pointee.elems[index].offset < 0 {
+                    partitions.pointee.elems[index].offset = Int64(RD_KAFKA_OFFSET_BEGINNING)
+                }
             }
             if cooperative {
                 _ = BusError(owning: rd_kafka_incremental_assign(client, partitions), doing: "assign")
             } else {
                 _ = rd_kafka_assign(client, partitions)
             }
-        } else {
-            onRevoked(TopicPartitionList.offsets(of: partitions).map(\.partition))
-            if cooperative {
-                _ = BusError(owning: rd_kafka_incremental_unassign(client, partitions), doing: "unassign")
-            } else {
-                _ = rd_kafka_assign(client, nil)
-            }
+            return failure
         }
+        onRevoked(TopicPartitionList.offsets(of: partitions).map(\.partition))
+        if cooperative {
+            _ = BusError(owning: rd_kafka_incremental_unassign(client, partitions), doing: "unassign")
+        } else {
+            _ = rd_kafka_assign(client, nil)
+        }
+        return nil
+    }
+
+    /// Fills in the committed offsets, -1001 where there is none.
+    private static func readCommitted(_ partitions: OpaquePointerList, _ client: OpaquePointer) -> BusError? {
+        let code = rd_kafka_committed(client, partitions, 15_000)
+        guard code == RD_KAFKA_RESP_ERR_NO_ERROR else { return BusError(code, doing: "read the committed offsets") }
+        for index in 0..<Int(partitions.pointee.cnt) {
+            let fault = partitions.pointee.elems[index].err
+            guard fault == RD_KAFKA_RESP_ERR_NO_ERROR else { return BusError(fault, doing: "read a committed offset") }
+        }
+        return nil
     }
 }
 

@@ -34,7 +34,7 @@ final class Store {
     func checkpoint() throws {
         let snapshot = Checkpoint.encode(state)
         let files = try writer.rotate(to: state.nextSequence)
-        try StorageWriter.checkpoint(snapshot, files: files, sequence: state.nextSequence, directory: directory)
+        try StorageWriter.checkpoint(snapshot, files: files, sequence: state.nextSequence, directory: directory, recycler: writer)
     }
 
     /// What a new process finds.
@@ -111,6 +111,25 @@ final class Store {
         try store.flush(segments: false)
         try store.reopen()
         #expect(try store.read() == [0, 3])
+    }
+
+    @Test(arguments: [0, 1, 3])
+    func `a journal that is written over yields only what is new in it`(_ fresh: Int) throws {
+        let store = try store()
+        // Batches of one size, so that old entries begin where new ones end.
+        for _ in 0..<3 {
+            for _ in 0..<4 {
+                _ = try store.append(batch(count: 1))
+                try store.flush()
+            }
+            try store.checkpoint()
+        }
+        for _ in 0..<fresh {
+            _ = try store.append(batch(count: 1))
+            try store.flush(segments: false)
+        }
+        #expect(try store.reopen().entries == fresh)
+        #expect(try store.read() == (0..<12 + fresh).map(Int64.init))
     }
 
     @Test(arguments: [false, true])

@@ -208,10 +208,10 @@ final class BrokerCore {
     private func startCheckpoint(_ snapshot: ByteBuffer, _ sequence: UInt64, _ files: [OpenFile]) {
         let directory = configuration.dataDirectory
         let me = bound(self)
-        checkpointPool.submit { [loop] _ in
+        checkpointPool.submit { [loop, writer] _ in
             let failure: FileError?
             do throws(FileError) {
-                try StorageWriter.checkpoint(snapshot, files: files, sequence: sequence, directory: directory)
+                try StorageWriter.checkpoint(snapshot, files: files, sequence: sequence, directory: directory, recycler: writer)
                 failure = nil
             } catch {
                 failure = error

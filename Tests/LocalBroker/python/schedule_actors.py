@@ -7,6 +7,7 @@ gives the same plan again, not the same run.
 import logging
 import random
 import threading
+import time
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
@@ -34,11 +35,16 @@ class Ledger:
         self.acknowledged_offsets = {}  # partition -> the highest offset that a group's commit was told is kept
         self.delivered = []  # (partition, offset, value) that members of the group were given
         self.complaints = []
+        self.trail = []  # what became of the group's members, to read after a failure
         self.counts = {"commit": 0, "abort": 0, "zombie": 0, "killed": 0, "rejoin": 0, "group commit": 0}
 
     def note(self, what):
         with self.lock:
             self.counts[what] += 1
+
+    def log(self, *words):
+        with self.lock:
+            self.trail.append(f"{time.monotonic():.3f} " + " ".join(map(str, words)))
 
     def complain(self, text):
         with self.lock:
@@ -215,8 +221,11 @@ def one_by_one(c, most, wait):
 def run_member(address, topic, seed, group, ledger, done):
     """A member of a group that reads, commits what it has read, leaves and comes again."""
     rng = random.Random(seed)
+    life = 0
     while not done.is_set():
-        floors, expected, read = {}, {}, {}
+        life += 1
+        me = f"{seed % 1000}.{life}"
+        floors, expected, read, lost = {}, {}, {}, False
         settings = {
             "bootstrap.servers": address, "group.id": group, "enable.auto.commit": False, "isolation.level": "read_committed",
             "auto.offset.reset": "earliest", "partition.assignment.strategy": ledger.assignor, "session.timeout.ms": 2000,
@@ -228,22 +237,43 @@ def run_member(address, topic, seed, group, ledger, done):
                 for t in taken:
                     floors[t.partition] = ledger.acknowledged_offsets.get(t.partition, 0)
                     expected.pop(t.partition, None)
+            nonlocal lost
+            try:
+                kept = {t.partition: t.offset for t in c.committed(taken, 20) if t.error is None} if taken else {}
+            except KafkaException:
+                kept = {}
+            ledger.log(me, "assigned", kept)
+            for partition, offset in kept.items():
+                if max(offset, 0) < floors[partition]:
+                    ledger.complain(f"group: partition {partition} is handed over at {offset}, {floors[partition]} was committed")
+            # Where the broker was away for too long nobody knows where to begin: not with any record, then.
+            lost = lost or len(kept) < len(taken)
+            # An offset is named for each partition, as the gateway's consumers do. Left to itself, librdkafka may begin at the
+            # earliest record where a partition went and came again while its committed offset was still asked for.
+            starts = [TopicPartition(topic, t.partition, max(kept.get(t.partition, 0), 0)) for t in taken]
+            c.incremental_assign(starts) if ledger.assignor == "cooperative-sticky" else c.assign(starts)
 
         def let_go(_, lost):
+            ledger.log(me, "lets go of", [t.partition for t in lost])
             # Somebody else's from now on: a commit of ours would move that one's position.
             for t in lost:
                 read.pop(t.partition, None)
 
         c = Consumer(settings)
+        ledger.log(me, "joins")
         c.subscribe([topic], on_assign=assigned, on_revoke=let_go, on_lost=let_go)
         for _ in range(rng.choice([5, 20, 60])):
             read.clear()
             for m in one_by_one(c, 100, 0.03):
+                if lost:
+                    break
                 if m.error() is not None:
                     continue
                 at = (m.partition(), m.offset())
+                if m.partition() not in expected:
+                    ledger.log(me, "starts at", at)
                 if m.offset() < floors.get(m.partition(), 0):
-                    ledger.complain(f"group: {at} came again, {floors[m.partition()]} was committed")
+                    ledger.complain(f"group: {me} starts at {at}, {floors[m.partition()]} was committed")
                 if m.offset() < expected.get(m.partition(), 0):
                     ledger.complain(f"group: {at} came after a later one")
                 expected[m.partition()] = read[m.partition()] = m.offset() + 1
@@ -258,8 +288,10 @@ def run_member(address, topic, seed, group, ledger, done):
                         if t.error is None:
                             ledger.acknowledged_offsets[t.partition] = max(t.offset, ledger.acknowledged_offsets.get(t.partition, 0))
                 ledger.note("group commit")
-            if done.is_set():
+                ledger.log(me, "committed", {t.partition: t.offset for t in kept if t.error is None})
+            if done.is_set() or lost:
                 break
+        ledger.log(me, "closes")
         c.close()
         ledger.note("rejoin")
 

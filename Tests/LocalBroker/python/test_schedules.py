@@ -91,7 +91,9 @@ class Schedule:
                 faults.append(f"{unit} was aborted and is read")
         faults += [f"{unit} was never written" for unit in seen]
         faults += self.judge_group(records)
-        assert not faults, f"seed {self.seed}: " + "; ".join(faults[:10])
+        if faults:
+            print(f"\nseed {self.seed}, {self.ledger.assignor}:", *faults, "The group:", *ledger.trail, sep="\n")
+        assert not faults, f"seed {self.seed}: {len(faults)} faults, the first of them: {faults[0]}"
         return len(records)
 
     def judge_group(self, records):
@@ -125,7 +127,11 @@ def run_round(context, broker, seed):
     for moment in kills:
         # The moment is part of the schedule; nothing is awaited here.
         time.sleep(max(0, began + moment - time.monotonic()))
+        for schedule in schedules:
+            schedule.ledger.log("the broker is killed")
         broker.restart(True)
+        for schedule in schedules:
+            schedule.ledger.log("the broker is back")
     for schedule in schedules:
         schedule.finish()
     records = read_to_the_end(broker.address, {schedule.topic: schedule.partitions for schedule in schedules})
