@@ -16,7 +16,11 @@ extension SessionHandler {
             self.cancelReceived(cancel, pdu, now: now)
         case .replaceSm(let replace):
             self.replaceReceived(replace, pdu, now: now)
-        case .bind, .bindResp, .outbind, .unbind, .unbindResp, .submitSmResp, .submitMultiResp, .deliverSm, .deliverSmResp,
+        case .broadcastSm, .queryBroadcastSm, .cancelBroadcastSm:
+            let refusal = PDU.response(to: pdu.commandID, sequenceNumber: pdu.sequenceNumber, commandStatus: .invalidCommandID)
+            self.answer(Answer(pdu: refusal, smscid: "", source: "", destination: ""), now: now)
+        case .broadcastSmResp, .queryBroadcastSmResp, .cancelBroadcastSmResp, .bind, .bindResp, .outbind, .unbind, .unbindResp,
+            .submitSmResp, .submitMultiResp, .deliverSm, .deliverSmResp,
             .dataSmResp, .querySmResp, .cancelSmResp, .replaceSmResp, .enquireLink, .enquireLinkResp, .alertNotification, .genericNack:
             break  // the session machine delivers none of these to an SMSC
         }

@@ -62,8 +62,15 @@ public struct EncodingOptions: Sendable, Hashable {
     /// EMG's ENABLE_UCS2_UPGRADE: where UCS-2 is not among `offered`, it is used all the same for a text that nothing
     /// offered can hold. Without it such characters become spaces.
     public var enableUCS2Upgrade: Bool
+    /// Languages whose national tables (3GPP TS 23.038 Annex A) may be used for a text that the default alphabet lacks
+    /// characters for. Needs `gsm7` among `offered`, and handsets that know the tables.
+    public var nationalLanguages: [NationalLanguage]
 
-    public init(offered: [TextEncoding] = [.gsm7, .ucs2], disableUCS2Downgrade: Bool = false, enableUCS2Upgrade: Bool = false) {
+    public init(
+        offered: [TextEncoding] = [.gsm7, .ucs2], disableUCS2Downgrade: Bool = false, enableUCS2Upgrade: Bool = false,
+        nationalLanguages: [NationalLanguage] = []
+    ) {
+        self.nationalLanguages = nationalLanguages
         self.offered = offered.isEmpty ? [.gsm7] : offered
         self.disableUCS2Downgrade = disableUCS2Downgrade
         self.enableUCS2Upgrade = enableUCS2Upgrade
@@ -74,10 +81,13 @@ public struct EncodingOptions: Sendable, Hashable {
 public struct EncodedText: Sendable, Hashable {
     public var encoding: TextEncoding
     public var octets: [UInt8]
+    /// Only with `gsm7`: the national tables that the septets are of. They must be announced in the header.
+    public var shiftTables: ShiftTables
 
-    public init(encoding: TextEncoding, octets: [UInt8]) {
+    public init(encoding: TextEncoding, octets: [UInt8], shiftTables: ShiftTables = .none) {
         self.encoding = encoding
         self.octets = octets
+        self.shiftTables = shiftTables
     }
 
     /// EMG's rule: the encoding with the fewest bytes that the protocol offers and that can hold the text.
@@ -95,10 +105,30 @@ public struct EncodedText: Sendable, Hashable {
             if let best, best.bits <= bits { continue }
             best = (EncodedText(encoding: encoding, octets: octets), bits)
         }
+        if !options.nationalLanguages.isEmpty, options.offered.contains(.gsm7), best?.text.encoding != .gsm7 {
+            for tables in self.combinations(options.nationalLanguages) {
+                guard let octets = GSM7.encode(text, tables: tables) else { continue }
+                // The tables are announced in the header of every part: a length octet and three for each.
+                let header = 8 + (tables.locking == nil ? 0 : 24) + (tables.single == nil ? 0 : 24)
+                let bits = octets.count * 7 + header * (octets.count / 149 + 1)
+                if let best, best.bits <= bits { continue }
+                best = (EncodedText(encoding: .gsm7, octets: octets, shiftTables: tables), bits)
+            }
+        }
         if let best { return best.text }
         if options.enableUCS2Upgrade { return EncodedText(encoding: .ucs2, octets: UCS2.encode(text)) }
         let first = options.offered.first ?? .gsm7
         return EncodedText(encoding: first, octets: first.encodeLossy(text))
+    }
+
+    /// Of each language its single shift table, its locking one, and both.
+    private static func combinations(_ languages: [NationalLanguage]) -> [ShiftTables] {
+        languages.flatMap { language -> [ShiftTables] in
+            guard language.hasLockingShift else { return [ShiftTables(single: language)] }
+            return [
+                ShiftTables(single: language), ShiftTables(locking: language), ShiftTables(locking: language, single: language),
+            ]
+        }
     }
 }
 
@@ -108,8 +138,15 @@ public enum DecodedBody: Sendable, Hashable {
     case binary([UInt8])
 
     /// Reads user data (without its header) by `data_coding` (SMPP 3.4 §5.2.19, 3GPP TS 23.038 §4). Never fails.
-    /// - Parameter defaultEncoding: what the peer calls its default alphabet, data_coding 0.
-    public init(octets: [UInt8], dataCoding: UInt8, defaultEncoding: TextEncoding = .gsm7) {
+    /// - Parameters:
+    ///   - defaultEncoding: what the peer calls its default alphabet, data_coding 0.
+    ///   - shiftTables: what the header says of national tables; they count where the octets are septets.
+    public init(octets: [UInt8], dataCoding: UInt8, defaultEncoding: TextEncoding = .gsm7, shiftTables: ShiftTables = .none) {
+        if !shiftTables.isEmpty, case .text = DecodedBody(octets: [], dataCoding: dataCoding), Self.isSeptets(dataCoding) {
+            // Whatever the peer calls its default alphabet: who names a national table speaks of septets.
+            self = .text(GSM7.decode(octets, tables: shiftTables))
+            return
+        }
         switch dataCoding {
         case 0: self = .text(defaultEncoding.decode(octets))
         case 1: self = .text(ASCII.decode(octets))
@@ -127,6 +164,15 @@ public enum DecodedBody: Sendable, Hashable {
         case 0xE0...0xEF: self = .text(UCS2.decode(octets))
         case 0xF0...0xFF: self = dataCoding & 4 == 0 ? .text(defaultEncoding.decode(octets)) : .binary(octets)
         default: self = .text(defaultEncoding.decode(octets))  // reserved: 3GPP has it read as the default alphabet
+        }
+    }
+
+    /// Whether this data_coding means the default alphabet.
+    private static func isSeptets(_ dataCoding: UInt8) -> Bool {
+        switch dataCoding {
+        case 1, 3, 6, 7, 8, 0xE0...0xEF: false
+        case 0x10...0x7F: dataCoding >> 2 & 3 != 2
+        default: true
         }
     }
 

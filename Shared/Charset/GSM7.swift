@@ -113,6 +113,17 @@ public enum GSM7 {
 
     // MARK: Tables
 
+    static func basicScalar(_ septet: UInt8) -> Unicode.Scalar { self.basic[Int(septet & 0x7F)] }
+    static func extendedScalar(_ septet: UInt8) -> Unicode.Scalar? { self.extended(septet) }
+    static func basicSeptet(_ scalar: Unicode.Scalar) -> UInt8? {
+        let code = self.code(scalar)
+        return code < 0x80 ? UInt8(truncatingIfNeeded: code) : nil
+    }
+    static func extendedSeptet(_ scalar: Unicode.Scalar) -> UInt8? {
+        let code = self.code(scalar)
+        return code >= 0x80 && code < missing ? UInt8(truncatingIfNeeded: code & 0x7F) : nil
+    }
+
     private static let missing: UInt16 = 0x200
 
     /// The septet; with 0x100 added, the septet after an escape; `missing` when there is none.

@@ -9,6 +9,11 @@ public struct UserDataHeader: Sendable, Hashable {
             self.identifier = identifier
             self.data = data
         }
+
+        /// Whether it names a national table.
+        public var announcesTable: Bool {
+            self.identifier == UserDataHeader.singleShift || self.identifier == UserDataHeader.lockingShift
+        }
     }
 
     /// Which part of a long message this is.
@@ -29,6 +34,12 @@ public struct UserDataHeader: Sendable, Hashable {
         }
     }
 
+    /// Element identifiers (§9.2.3.24): concatenation with 8 and 16 bits of reference, and the national tables.
+    static let concatenation8: UInt8 = 0x00
+    static let concatenation16: UInt8 = 0x08
+    static let singleShift: UInt8 = 0x24
+    static let lockingShift: UInt8 = 0x25
+
     public var elements: [Element]
 
     public init(elements: [Element]) { self.elements = elements }
@@ -37,9 +48,9 @@ public struct UserDataHeader: Sendable, Hashable {
         let low = UInt8(truncatingIfNeeded: part.reference)
         if part.isWide {
             let high = UInt8(truncatingIfNeeded: part.reference >> 8)
-            self.elements = [Element(identifier: 0x08, data: [high, low, part.total, part.sequence])]
+            self.elements = [Element(identifier: Self.concatenation16, data: [high, low, part.total, part.sequence])]
         } else {
-            self.elements = [Element(identifier: 0x00, data: [low, part.total, part.sequence])]
+            self.elements = [Element(identifier: Self.concatenation8, data: [low, part.total, part.sequence])]
         }
     }
 
@@ -76,13 +87,31 @@ public struct UserDataHeader: Sendable, Hashable {
             let data = element.data
             let part: Concatenation
             switch (element.identifier, data.count) {
-            case (0x00, 3): part = .init(reference: UInt16(data[0]), total: data[1], sequence: data[2], isWide: false)
-            case (0x08, 4):
+            case (Self.concatenation8, 3): part = .init(reference: UInt16(data[0]), total: data[1], sequence: data[2], isWide: false)
+            case (Self.concatenation16, 4):
                 part = .init(reference: UInt16(data[0]) << 8 | UInt16(data[1]), total: data[2], sequence: data[3], isWide: true)
             default: continue
             }
             if part.total > 0, (1...part.total).contains(part.sequence) { return part }
         }
         return nil
+    }
+
+    /// The national tables that the text uses; of an element that stands twice the last counts. Languages that are not in
+    /// TS 23.038 are read as the default alphabet, as it asks for.
+    public var shiftTables: ShiftTables {
+        func language(_ identifier: UInt8) -> NationalLanguage? {
+            guard let element = self.elements.last(where: { $0.identifier == identifier && $0.data.count == 1 }) else { return nil }
+            return NationalLanguage(rawValue: element.data[0])
+        }
+        return ShiftTables(locking: language(Self.lockingShift), single: language(Self.singleShift))
+    }
+
+    /// The elements that say something of the message itself: without concatenation and national tables, which are ways to
+    /// carry it and are chosen anew when it is written again.
+    public var contentElements: [Element] {
+        self.elements.filter {
+            ![Self.concatenation8, Self.concatenation16, Self.singleShift, Self.lockingShift].contains($0.identifier)
+        }
     }
 }

@@ -38,6 +38,54 @@ public enum MessageReader {
         return message
     }
 
+    /// From a data_sm: its user data is in message_payload, how long it may live in qos_time_to_live.
+    public static func message(
+        from data: DataSm, now: Int64, defaultEncoding: TextEncoding = .gsm7
+    ) throws(Refusal) -> ShortMessage {
+        guard data.tlvs.messagePayload != nil else {
+            throw Refusal(status: .missingTLV, reason: "data_sm without message_payload")
+        }
+        var message = try message(from: ShortMessagePDU(data), now: now, defaultEncoding: defaultEncoding)
+        if let seconds = data.tlvs.qosTimeToLive, seconds > 0 { message.expiresAt = now + Int64(seconds) * 1_000 }
+        return message
+    }
+
+    /// What becomes of one destination of a submit_multi.
+    public struct Destination {
+        /// As it stood in the PDU, for submit_multi_resp; of a distribution list, its name without numbering plan.
+        public var address: SMEAddress
+        public var message: Result<ShortMessage, Refusal>
+    }
+
+    /// From a submit_multi: a message for each destination, in their order. Distribution lists are kept at an SMSC; we have
+    /// none, so each is refused with ESME_RINVDLNAME.
+    /// - Throws: ``Refusal`` where the message is refused as a whole.
+    public static func messages(
+        from multi: SubmitMulti, now: Int64, defaultEncoding: TextEncoding = .gsm7
+    ) throws(Refusal) -> [Destination] {
+        guard !multi.destinations.isEmpty else {
+            throw Refusal(status: .invalidNumberOfDestinations, reason: "submit_multi without destinations")
+        }
+        // Read once, whatever the number of destinations.
+        let template = try message(
+            from: multi.submitSm(to: SMEAddress(value: "0")), now: now, defaultEncoding: defaultEncoding)
+        return multi.destinations.map { destination in
+            switch destination {
+            case .address(let recipient):
+                guard !recipient.value.isEmpty else {
+                    let refusal = Refusal(status: .invalidDestinationAddress, reason: "destination_addr is empty")
+                    return Destination(address: recipient, message: .failure(refusal))
+                }
+                var message = template
+                message.destination = address(recipient)
+                return Destination(address: recipient, message: .success(message))
+            case .distributionList(let name):
+                let refusal = Refusal(status: .invalidDistributionListName, reason: "there is no distribution list \(name)")
+                return Destination(address: SMEAddress(value: name), message: .failure(refusal))
+            }
+        }
+    }
+
     public static func address(_ address: SMEAddress) -> Address {
         var result = Address()
         result.number = address.value
@@ -58,7 +106,7 @@ public enum MessageReader {
     }
 
     /// SMPP 3.4, 5.2.17.
-    private static func reportRequest(_ delivery: RegisteredDelivery) -> ReportRequest {
+    static func reportRequest(_ delivery: RegisteredDelivery) -> ReportRequest {
         switch delivery.receipt {
         case 1: .final
         case 2: .onFailure
@@ -67,36 +115,55 @@ public enum MessageReader {
         }
     }
 
-    private static func time(_ text: String, now: Int64, status: CommandStatus, field: String) throws(Refusal) -> Int64 {
+    static func time(_ text: String, now: Int64, status: CommandStatus, field: String) throws(Refusal) -> Int64 {
         guard !text.isEmpty else { return 0 }
         guard let time = SMPPTime.parse(text, now: now) else { throw Refusal(status: status, reason: "\(field) cannot be read") }
         return time
     }
 
     private static func body(_ pdu: ShortMessagePDU, _ defaultEncoding: TextEncoding) throws(Refusal) -> (Body, UInt32) {
-        var body = Body()
-        var octets = pdu.userData
+        var (body, parts) = try body(
+            pdu.userData, hasHeader: pdu.esmClass.hasUserDataHeader, dataCoding: pdu.dataCoding, defaultEncoding)
+        // Numbered outside its header: it is a part already.
+        if pdu.tlvs.segmentation != nil { parts = 1 }
         body.dataCoding = UInt32(pdu.dataCoding.rawValue)
-        if pdu.esmClass.hasUserDataHeader {
+        return (body, parts)
+    }
+
+    static func body(
+        _ userData: [UInt8], hasHeader: Bool, dataCoding: DataCoding, _ defaultEncoding: TextEncoding
+    ) throws(Refusal) -> (Body, UInt32) {
+        var body = Body()
+        var octets = userData
+        body.dataCoding = UInt32(dataCoding.rawValue)
+        var header = UserDataHeader(elements: [])
+        if hasHeader {
             guard let parsed = UserDataHeader.parse(octets) else {
                 throw Refusal(status: .invalidMessageLength, reason: "the user data header does not fit the message")
             }
+            header = parsed.header
             body.udh = Data(octets[..<parsed.octets])
             octets.removeFirst(parsed.octets)
         }
+        let isPart = header.concatenation != nil
+        let segmentation = SegmentationOptions(elements: header.contentElements)
         var parts = 1
-        switch DecodedBody(octets: octets, dataCoding: pdu.dataCoding.rawValue, defaultEncoding: defaultEncoding) {
+        let decoded = DecodedBody(
+            octets: octets, dataCoding: dataCoding.rawValue, defaultEncoding: defaultEncoding, shiftTables: header.shiftTables)
+        switch decoded {
         case .text(let text):
             body.text = text
-            body.encoding = encoding(pdu.dataCoding.rawValue, defaultEncoding)
-            // With a header of the sender's it is one part already, whatever its length.
-            if body.udh.isEmpty { parts = Segmenter.count(text: text, cameAsUnicode: body.encoding == .ucs2) }
+            body.encoding = encoding(dataCoding.rawValue, defaultEncoding)
+            if !isPart { parts = Segmenter.count(text: text, options: segmentation, cameAsUnicode: body.encoding == .ucs2) }
         case .binary(let data):
             body.data = Data(data)
             body.encoding = .binary
-            if body.udh.isEmpty, data.count > 140 { parts = (data.count + 133) / 134 }
+            if !isPart { parts = Segmenter.count(binary: data, options: segmentation) }
         }
-        guard parts <= 255 else { throw Refusal(status: .invalidMessageLength, reason: "the message takes \(parts) parts") }
+        guard parts <= 255 else {
+            let many = parts == .max ? "more parts than can be" : "\(parts) parts"
+            throw Refusal(status: .invalidMessageLength, reason: "the message takes \(many)")
+        }
         return (body, UInt32(parts))
     }
 

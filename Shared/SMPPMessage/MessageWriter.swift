@@ -11,71 +11,70 @@ public enum MessageWriter {
     }
 
     /// TLVs that speak of the transport between two neighbours, or that we set ourselves: not passed on.
-    private static let ownTags: Set<UInt16> = [
-        TLVTag.messagePayload.rawValue, TLVTag.receiptedMessageID.rawValue, TLVTag.messageState.rawValue,
-    ]
+    private static let ownTags: Set<UInt16> = Set(
+        [
+            TLVTag.messagePayload, .receiptedMessageID, .messageState, .networkErrorCode, .deliveryFailureReason, .dpfResult,
+            .additionalStatusInfoText, .scInterfaceVersion, .congestionState, .moreMessagesToSend, .qosTimeToLive,
+        ].map(\.rawValue))
 
-    /// The parts of a message for a provider. A message of one part is one PDU; a longer one is split with an 8-bit reference
-    /// taken from its id.
+    /// The parts of a message for a provider, with an 8-bit reference taken from its id.
     public static func submitSms(for message: ShortMessage, encoding: EncodingOptions = .init()) throws(Unwritable) -> [SubmitSm] {
-        var template = try template(message)
-        template.registeredDelivery = message.reportRequest == .none ? .none : .final
-        if message.intermediateReports {
-            template.registeredDelivery = RegisteredDelivery(rawValue: template.registeredDelivery.rawValue | 0x10)
-        }
+        try self.submitSms(for: message, options: WritingOptions(encoding: encoding))
+    }
+
+    /// The parts of a message for a provider, in their order: one PDU for each.
+    public static func submitSms(for message: ShortMessage, options: WritingOptions) throws(Unwritable) -> [SubmitSm] {
+        var template = template(message)
+        template.registeredDelivery = registeredDelivery(message)
+        template.esmClass = template.esmClass.union(ESMClass(rawValue: options.messagingMode.rawValue))
         if message.expiresAt > 0 { template.validityPeriod = SMPPTime.absolute(message.expiresAt) }
-        return try segments(message, encoding).map { segment in
-            var part = template
-            part.shortMessage = segment.userData
-            part.dataCoding = DataCoding(rawValue: segment.dataCoding)
-            if !segment.udh.isEmpty { part.esmClass = part.esmClass.union(ESMClass(rawValue: 0x40)) }
-            return part
+        return try parts(of: message.body, options: options, reference: reference(message)).map { part in
+            var pdu = template
+            part.write(into: &pdu)
+            return pdu
         }
     }
 
-    /// A delivery report, or a message towards a client.
+    /// The same as data_sm, one for each part (SMPP 3.4 §4.7.1); its user data is always in message_payload.
+    public static func dataSms(for message: ShortMessage, options: WritingOptions) throws(Unwritable) -> [DataSm] {
+        try submitSms(for: message, options: options).map { pdu in
+            var tlvs = pdu.tlvs
+            tlvs[.messagePayload] = pdu.userData
+            if pdu.protocolID != 0 { tlvs.set(.sourceTelematicsID, pdu.protocolID) }
+            return DataSm(
+                serviceType: pdu.serviceType, sourceAddr: pdu.sourceAddr, destinationAddr: pdu.destinationAddr, esmClass: pdu.esmClass,
+                registeredDelivery: pdu.registeredDelivery, dataCoding: pdu.dataCoding, tlvs: tlvs)
+        }
+    }
+
+    /// A delivery report, or a message towards a client: whole, in message_payload where short_message is too short for it.
     public static func deliverSm(for message: ShortMessage) throws -> DeliverSm {
         if message.type == .deliveryReport { return try ReceiptWriter.deliverSm(for: message) }
-        let parts = try submitSms(for: message)
-        guard var pdu = parts.first else { throw Unwritable(description: "a message without parts") }
-        pdu.registeredDelivery = .none
-        pdu.validityPeriod = ""
-        if parts.count > 1 {
-            // Too long for short_message: whole, in message_payload (SMPP 3.4, 5.3.2.32).
-            let encoded = EncodedText.choose(message.body.text)
-            pdu.shortMessage = []
-            pdu.esmClass = .default
-            pdu.dataCoding = DataCoding(rawValue: encoded.encoding.dataCoding)
-            pdu.tlvs[.messagePayload] = encoded.octets
-        }
+        let all = try deliverSms(for: message, options: WritingOptions(longMessage: .payload))
+        guard let pdu = all.first else { throw Unwritable(description: "a message without parts") }
         return pdu
     }
 
-    private static func segments(_ message: ShortMessage, _ encoding: EncodingOptions) throws(Unwritable) -> [Segment] {
-        let body = message.body
-        let reference = UInt16(truncatingIfNeeded: message.msgid)
-        if !body.udh.isEmpty {
-            // The sender's own header: one part, as it came, in the encoding it came in.
-            if body.encoding == .binary {
-                return [Segment(udh: Array(body.udh), octets: Array(body.data), dataCoding: UInt8(truncatingIfNeeded: body.dataCoding))]
-            }
-            let text = EncodedText.choose(body.text, options: encoding, cameAsUnicode: body.encoding == .ucs2)
-            return [Segment(udh: Array(body.udh), octets: text.octets, dataCoding: text.encoding.dataCoding)]
-        }
-        do {
-            if body.encoding == .binary {
-                return try Segmenter.segments(
-                    binary: Array(body.data), dataCoding: UInt8(truncatingIfNeeded: body.dataCoding), reference: reference)
-            }
-            return try Segmenter.segments(
-                text: body.text, options: SegmentationOptions(encoding: encoding), reference: reference,
-                cameAsUnicode: body.encoding == .ucs2)
-        } catch {
-            throw Unwritable(description: "\(error)")
+    /// A message towards a client in parts as `options.longMessage` says. A delivery report is always one.
+    public static func deliverSms(for message: ShortMessage, options: WritingOptions) throws -> [DeliverSm] {
+        if message.type == .deliveryReport { return [try ReceiptWriter.deliverSm(for: message)] }
+        let template = template(message)
+        return try parts(of: message.body, options: options, reference: reference(message)).map { part in
+            var pdu = template
+            part.write(into: &pdu)
+            return pdu
         }
     }
 
-    private static func template(_ message: ShortMessage) throws(Unwritable) -> ShortMessagePDU {
+    private static func reference(_ message: ShortMessage) -> UInt16 { UInt16(truncatingIfNeeded: message.msgid) }
+
+    /// The provider is always asked for the final outcome, whichever the client wants to hear of: ours decides what to pass on.
+    private static func registeredDelivery(_ message: ShortMessage) -> RegisteredDelivery {
+        let receipt: RegisteredDelivery = message.reportRequest == .none ? .none : .final
+        return message.intermediateReports ? RegisteredDelivery(rawValue: receipt.rawValue | 0x10) : receipt
+    }
+
+    private static func template(_ message: ShortMessage) -> ShortMessagePDU {
         var pdu = ShortMessagePDU()
         pdu.sourceAddr = address(message.source)
         pdu.destinationAddr = address(message.destination)

@@ -3,24 +3,42 @@ public import SMPP
 
 /// A provider's receipt: from deliver_sm to the normalized form. Pure.
 public enum ReceiptReader {
-    /// - Parameter now: milliseconds since 1970.
+    /// - Parameters:
+    ///   - now: milliseconds since 1970.
+    ///   - format: how this provider writes ids in its receipts; `smscid` gets the key that ``MessageIDFormat`` makes of it.
     /// - Returns: `nil` where it is no receipt, or names no message: then it is for people, or a message.
-    public static func receipt(from pdu: DeliverSm, connector: String, now: Int64) -> Receipt? {
-        guard pdu.esmClass.isDeliveryReceipt || pdu.esmClass.isIntermediateNotification || pdu.tlvs.receiptedMessageID != nil,
-            let parsed = DeliveryReceipt(pdu), let id = parsed.messageID, !id.isEmpty
-        else { return nil }
+    public static func receipt(
+        from pdu: DeliverSm, connector: String, now: Int64, format: MessageIDFormat = .text
+    ) -> Receipt? {
+        guard let parsed = DeliveryReceipt(pdu) else { return nil }
+        return receipt(parsed, pdu.sourceAddr, pdu.destinationAddr, pdu.tlvs, connector, now, format)
+    }
+
+    /// The same from a data_sm.
+    public static func receipt(
+        from pdu: DataSm, connector: String, now: Int64, format: MessageIDFormat = .text
+    ) -> Receipt? {
+        guard let parsed = DeliveryReceipt(pdu) else { return nil }
+        return receipt(parsed, pdu.sourceAddr, pdu.destinationAddr, pdu.tlvs, connector, now, format)
+    }
+
+    private static func receipt(
+        _ parsed: DeliveryReceipt, _ source: SMEAddress, _ destination: SMEAddress, _ tlvs: TLVs, _ connector: String, _ now: Int64,
+        _ format: MessageIDFormat
+    ) -> Receipt? {
+        guard let id = parsed.messageID, !id.isEmpty else { return nil }
         var receipt = Receipt()
         receipt.connector = connector
-        receipt.smscid = id
+        receipt.smscid = format.key(id)
         receipt.status = status(parsed)
         receipt.error = parsed.error ?? parsed.networkErrorCode.map { String($0.code) } ?? ""
         if receipt.status != .delivered { receipt.reasonText = parsed.statWord ?? "" }
         receipt.submittedAt = parsed.submitDate.flatMap { SMPPTime.parseReceiptDate($0, now: now) } ?? 0
         receipt.doneAt = parsed.doneDate.flatMap { SMPPTime.parseReceiptDate($0, now: now) } ?? 0
         receipt.receivedAt = now
-        receipt.source = MessageReader.address(pdu.sourceAddr)
-        receipt.destination = MessageReader.address(pdu.destinationAddr)
-        for tlv in pdu.tlvs where tlv.tag.isVendorSpecific {
+        receipt.source = MessageReader.address(source)
+        receipt.destination = MessageReader.address(destination)
+        for tlv in tlvs where tlv.tag.isVendorSpecific {
             var option = Option()
             option.name = tlvOption(tlv.tag)
             option.value = hex(tlv.value)
@@ -31,18 +49,23 @@ public enum ReceiptReader {
 
     /// The state in the TLV or in the text; a receipt that says neither says that the message ended, nobody knows how.
     private static func status(_ receipt: DeliveryReceipt) -> Status {
-        guard let state = receipt.state else { return .unknown }
+        receipt.state.map { Status($0) } ?? .unknown
+    }
+}
+
+extension Status {
+    /// SMPP 3.4, 5.2.28.
+    init(_ state: MessageState) {
         switch state {
-        case .delivered: return .delivered
-        case .expired: return .expired
-        case .deleted: return .deleted
-        case .undeliverable: return .undeliverable
+        case .delivered: self = .delivered
+        case .expired: self = .expired
+        case .deleted: self = .deleted
+        case .undeliverable: self = .undeliverable
         // Taken by somebody on the recipient's behalf (5.2.28): an end, and a good one, though not on the handset.
-        case .accepted: return .relayed
-        case .rejected: return .rejected
-        case .enroute, .scheduled: return .buffered
-        case .unknown: return .unknown
-        default: return .unknown
+        case .accepted: self = .relayed
+        case .rejected: self = .rejected
+        case .enroute, .scheduled: self = .buffered
+        default: self = .unknown
         }
     }
 }

@@ -50,7 +50,7 @@ struct Seeded: RandomNumberGenerator {
             commandStatus: .init(rawValue: UInt32.random(in: 0...0x500, using: &self)))
     }
 
-    static let kinds = 23
+    static let kinds = 29
 
     mutating func body(_ kind: Int) -> PDU.Body {
         let bindKind = BindKind.allCases[Int.random(in: 0..<3, using: &self)]
@@ -87,16 +87,18 @@ struct Seeded: RandomNumberGenerator {
                     esmClass: .init(rawValue: self.octet()), registeredDelivery: .init(rawValue: self.octet()),
                     dataCoding: .init(rawValue: self.octet()), tlvs: self.tlvs()))
         case 13: return .dataSmResp(self.messageResp())
-        case 14: return .querySm(QuerySm(messageID: self.text(64), sourceAddr: self.address()))
+        case 14: return .querySm(QuerySm(messageID: self.text(64), sourceAddr: self.address(), tlvs: self.tlvs()))
         case 15:
             return .querySmResp(
                 QuerySmResp(
-                    messageID: self.text(64), finalDate: self.text(16), messageState: .init(rawValue: self.octet()), errorCode: self.octet()
-                ))
+                    messageID: self.text(64), finalDate: self.text(16), messageState: .init(rawValue: self.octet()),
+                    errorCode: self.octet(),
+                    tlvs: self.tlvs()))
         case 16:
             return .cancelSm(
                 CancelSm(
-                    serviceType: self.text(5), messageID: self.text(64), sourceAddr: self.address(), destinationAddr: self.address()))
+                    serviceType: self.text(5), messageID: self.text(64), sourceAddr: self.address(), destinationAddr: self.address(),
+                    tlvs: self.tlvs()))
         case 17: return .cancelSmResp
         case 18:
             return .replaceSm(
@@ -109,7 +111,20 @@ struct Seeded: RandomNumberGenerator {
         case 21:
             return .alertNotification(
                 AlertNotification(sourceAddr: self.address(64), esmeAddr: self.address(64), tlvs: self.tlvs()))
-        default: return .genericNack
+        case 22: return .genericNack
+        case 23:
+            return .broadcastSm(
+                BroadcastSm(
+                    serviceType: self.text(5), sourceAddr: self.address(), messageID: self.text(64), priorityFlag: self.octet(),
+                    scheduleDeliveryTime: self.text(16), validityPeriod: self.text(16), replaceIfPresentFlag: self.octet(),
+                    dataCoding: .init(rawValue: self.octet()), smDefaultMsgID: self.octet(), tlvs: self.tlvs()))
+        case 24: return .broadcastSmResp(self.messageResp())
+        case 25: return .queryBroadcastSm(QueryBroadcastSm(messageID: self.text(64), sourceAddr: self.address(), tlvs: self.tlvs()))
+        case 26: return .queryBroadcastSmResp(self.messageResp())
+        case 27:
+            return .cancelBroadcastSm(
+                CancelBroadcastSm(serviceType: self.text(5), messageID: self.text(64), sourceAddr: self.address(), tlvs: self.tlvs()))
+        default: return .cancelBroadcastSmResp
         }
     }
 }

@@ -38,6 +38,12 @@ public struct PDU: Hashable, Sendable {
         case enquireLink
         case enquireLinkResp
         case alertNotification(AlertNotification)
+        case broadcastSm(BroadcastSm)
+        case broadcastSmResp(BroadcastSmResp)
+        case queryBroadcastSm(QueryBroadcastSm)
+        case queryBroadcastSmResp(QueryBroadcastSmResp)
+        case cancelBroadcastSm(CancelBroadcastSm)
+        case cancelBroadcastSmResp
         case genericNack
 
         public var commandID: CommandID {
@@ -64,6 +70,12 @@ public struct PDU: Hashable, Sendable {
             case .enquireLink: .enquireLink
             case .enquireLinkResp: .enquireLink.response
             case .alertNotification: .alertNotification
+            case .broadcastSm: .broadcastSm
+            case .broadcastSmResp: .broadcastSm.response
+            case .queryBroadcastSm: .queryBroadcastSm
+            case .queryBroadcastSmResp: .queryBroadcastSm.response
+            case .cancelBroadcastSm: .cancelBroadcastSm
+            case .cancelBroadcastSmResp: .cancelBroadcastSm.response
             case .genericNack: .genericNack
             }
         }
@@ -88,6 +100,9 @@ public struct PDU: Hashable, Sendable {
             case .querySm: .querySmResp(QuerySmResp(messageID: nil))
             case .cancelSm: .cancelSmResp
             case .replaceSm: .replaceSmResp
+            case .broadcastSm: .broadcastSmResp(BroadcastSmResp(messageID: nil))
+            case .queryBroadcastSm: .queryBroadcastSmResp(QueryBroadcastSmResp(messageID: nil))
+            case .cancelBroadcastSm: .cancelBroadcastSmResp
             case .enquireLink: .enquireLinkResp
             default: .genericNack
             }
@@ -127,6 +142,12 @@ extension PDU {
         case .replaceSm: body = .replaceSm(try ReplaceSm(decoding: &reader))
         case .replaceSm.response: body = try Self.empty(.replaceSmResp, reader)
         case .alertNotification: body = .alertNotification(try AlertNotification(decoding: &reader))
+        case .broadcastSm: body = .broadcastSm(try BroadcastSm(decoding: &reader))
+        case .broadcastSm.response: body = .broadcastSmResp(try BroadcastSmResp(decoding: &reader))
+        case .queryBroadcastSm: body = .queryBroadcastSm(try QueryBroadcastSm(decoding: &reader))
+        case .queryBroadcastSm.response: body = .queryBroadcastSmResp(try QueryBroadcastSmResp(decoding: &reader))
+        case .cancelBroadcastSm: body = .cancelBroadcastSm(try CancelBroadcastSm(decoding: &reader))
+        case .cancelBroadcastSm.response: body = try Self.empty(.cancelBroadcastSmResp, reader)
         case .genericNack: body = try Self.empty(.genericNack, reader)
         default: return nil
         }
@@ -172,7 +193,9 @@ extension PDU.Body {
     fileprivate func encode(into writer: inout PDUWriter) throws(PDUError) {
         switch self {
         case .submitSm(let body), .deliverSm(let body): try body.encode(into: &writer)
-        case .submitSmResp(let body), .deliverSmResp(let body), .dataSmResp(let body): try body.encode(into: &writer)
+        case .submitSmResp(let body), .deliverSmResp(let body), .dataSmResp(let body), .broadcastSmResp(let body),
+            .queryBroadcastSmResp(let body):
+            try body.encode(into: &writer)
         case .bind(let body): try body.encode(into: &writer)
         case .bindResp(let body): try body.encode(into: &writer)
         case .outbind(let body): try body.encode(into: &writer)
@@ -184,14 +207,20 @@ extension PDU.Body {
         case .cancelSm(let body): try body.encode(into: &writer)
         case .replaceSm(let body): try body.encode(into: &writer)
         case .alertNotification(let body): try body.encode(into: &writer)
-        case .unbind, .unbindResp, .cancelSmResp, .replaceSmResp, .enquireLink, .enquireLinkResp, .genericNack: break
+        case .broadcastSm(let body): try body.encode(into: &writer)
+        case .queryBroadcastSm(let body): try body.encode(into: &writer)
+        case .cancelBroadcastSm(let body): try body.encode(into: &writer)
+        case .unbind, .unbindResp, .cancelSmResp, .replaceSmResp, .cancelBroadcastSmResp, .enquireLink, .enquireLinkResp, .genericNack:
+            break
         }
     }
 
     fileprivate var octetBound: Int {
         switch self {
         case .submitSm(let body), .deliverSm(let body): body.octetBound
-        case .submitSmResp(let body), .deliverSmResp(let body), .dataSmResp(let body): body.octetBound
+        case .submitSmResp(let body), .deliverSmResp(let body), .dataSmResp(let body), .broadcastSmResp(let body),
+            .queryBroadcastSmResp(let body):
+            body.octetBound
         case .bind(let body): body.octetBound
         case .bindResp(let body): body.octetBound
         case .outbind(let body): body.octetBound
@@ -203,7 +232,10 @@ extension PDU.Body {
         case .cancelSm(let body): body.octetBound
         case .replaceSm(let body): body.octetBound
         case .alertNotification(let body): body.octetBound
-        case .unbind, .unbindResp, .cancelSmResp, .replaceSmResp, .enquireLink, .enquireLinkResp, .genericNack: 0
+        case .broadcastSm(let body): body.octetBound
+        case .queryBroadcastSm(let body): body.octetBound
+        case .cancelBroadcastSm(let body): body.octetBound
+        case .unbind, .unbindResp, .cancelSmResp, .replaceSmResp, .cancelBroadcastSmResp, .enquireLink, .enquireLinkResp, .genericNack: 0
         }
     }
 }

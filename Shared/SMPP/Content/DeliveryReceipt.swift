@@ -67,14 +67,18 @@ public struct DeliveryReceipt: Hashable, Sendable {
         // Some SMSCs leave esm_class at zero and only add the parameters.
         let saysSo = type == 0x04 || type == 0x20 || (type == 0 && deliverSm.tlvs[.receiptedMessageID] != nil)
         guard saysSo else { return nil }
-        self.init(text: deliverSm.userData, tlvs: deliverSm.tlvs)
+        self.init(text: Self.octets(deliverSm.userData, deliverSm.esmClass, deliverSm.dataCoding), tlvs: deliverSm.tlvs)
     }
 
-    /// The receipt that a data_sm carries, or nil when its `esm_class` says that it is none.
-    public init?(_ dataSm: DataSm) {
-        let type = dataSm.esmClass.messageType
-        guard type == 0x04 || type == 0x20 else { return nil }
-        self.init(text: dataSm.tlvs.messagePayload ?? [], tlvs: dataSm.tlvs)
+    /// The receipt that a data_sm carries, by the same rules.
+    public init?(_ dataSm: DataSm) { self.init(ShortMessagePDU(dataSm)) }
+
+    /// Some SMSCs write the text in UCS-2, or put a header before it.
+    private static func octets(_ userData: [UInt8], _ esmClass: ESMClass, _ dataCoding: DataCoding) -> [UInt8] {
+        var octets = userData[...]
+        if esmClass.hasUserDataHeader, let length = octets.first, octets.count > Int(length) { octets = octets.dropFirst(Int(length) + 1) }
+        guard dataCoding == .ucs2, octets.count.isMultiple(of: 2) else { return Array(octets) }
+        return stride(from: octets.startIndex, to: octets.endIndex, by: 2).map { octets[$0] == 0 ? octets[$0 + 1] : 0x3F }
     }
 
     private init(text: [UInt8], tlvs: TLVs) {

@@ -4,8 +4,13 @@ public struct CancelSm: Hashable, Sendable {
     public var messageID: String
     public var sourceAddr: SMEAddress
     public var destinationAddr: SMEAddress
+    /// None by the specification, yet they come: kept.
+    public var tlvs: TLVs
 
-    public init(serviceType: String = "", messageID: String, sourceAddr: SMEAddress, destinationAddr: SMEAddress) {
+    public init(
+        serviceType: String = "", messageID: String, sourceAddr: SMEAddress, destinationAddr: SMEAddress, tlvs: TLVs = []
+    ) {
+        self.tlvs = tlvs
         self.serviceType = serviceType
         self.messageID = messageID
         self.sourceAddr = sourceAddr
@@ -17,7 +22,7 @@ public struct CancelSm: Hashable, Sendable {
         self.messageID = try reader.cOctets(.messageID)
         self.sourceAddr = try reader.address(.sourceAddr)
         self.destinationAddr = try reader.address(.destinationAddr)
-        try reader.expectEnd()
+        self.tlvs = try reader.tlvs()
     }
 
     func encode(into writer: inout PDUWriter) throws(PDUError) {
@@ -25,9 +30,11 @@ public struct CancelSm: Hashable, Sendable {
         try writer.cOctets(self.messageID, .messageID)
         try writer.address(self.sourceAddr, .sourceAddr)
         try writer.address(self.destinationAddr, .destinationAddr)
+        try writer.tlvs(self.tlvs)
     }
 
     var octetBound: Int {
         2 + self.serviceType.utf8.count + self.messageID.utf8.count + self.sourceAddr.octetBound + self.destinationAddr.octetBound
+            + self.tlvs.encodedOctets
     }
 }

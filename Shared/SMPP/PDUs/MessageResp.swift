@@ -5,7 +5,12 @@ public typealias DeliverSmResp = MessageResp
 /// data_sm_resp (§4.7.2).
 public typealias DataSmResp = MessageResp
 
-/// The responses that carry a message_id: of submit_sm, deliver_sm and data_sm.
+/// broadcast_sm_resp (5.0 §4.4.1.2), with broadcast_error_status and broadcast_area_identifier where an area failed.
+public typealias BroadcastSmResp = MessageResp
+/// query_broadcast_sm_resp (5.0 §4.6.1.3), with message_state, broadcast_area_identifier, broadcast_area_success.
+public typealias QueryBroadcastSmResp = MessageResp
+
+/// The responses that carry a message_id: of submit_sm, deliver_sm, data_sm, broadcast_sm and query_broadcast_sm.
 public struct MessageResp: Hashable, Sendable {
     /// At most 64 octets, opaque; nil when the response has no body, as §4.4.2 has it for errors.
     public var messageID: String?

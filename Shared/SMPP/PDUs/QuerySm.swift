@@ -3,24 +3,28 @@ public struct QuerySm: Hashable, Sendable {
     public var messageID: String
     /// As in the original submit_sm.
     public var sourceAddr: SMEAddress
+    /// None by the specification, yet they come: kept.
+    public var tlvs: TLVs
 
-    public init(messageID: String, sourceAddr: SMEAddress) {
+    public init(messageID: String, sourceAddr: SMEAddress, tlvs: TLVs = []) {
         self.messageID = messageID
         self.sourceAddr = sourceAddr
+        self.tlvs = tlvs
     }
 
     init(decoding reader: inout PDUReader) throws(PDUError) {
         self.messageID = try reader.cOctets(.messageID)
         self.sourceAddr = try reader.address(.sourceAddr)
-        try reader.expectEnd()
+        self.tlvs = try reader.tlvs()
     }
 
     func encode(into writer: inout PDUWriter) throws(PDUError) {
         try writer.cOctets(self.messageID, .messageID)
         try writer.address(self.sourceAddr, .sourceAddr)
+        try writer.tlvs(self.tlvs)
     }
 
-    var octetBound: Int { 1 + self.messageID.utf8.count + self.sourceAddr.octetBound }
+    var octetBound: Int { 1 + self.messageID.utf8.count + self.sourceAddr.octetBound + self.tlvs.encodedOctets }
 }
 
 /// query_sm_resp (§4.8.2).
@@ -32,8 +36,13 @@ public struct QuerySmResp: Hashable, Sendable {
     public var messageState: MessageState
     /// The network's own code; 0 when there is none.
     public var errorCode: UInt8
+    /// None by the specification, yet they come: kept.
+    public var tlvs: TLVs
 
-    public init(messageID: String?, finalDate: String = "", messageState: MessageState = .unknown, errorCode: UInt8 = 0) {
+    public init(
+        messageID: String?, finalDate: String = "", messageState: MessageState = .unknown, errorCode: UInt8 = 0, tlvs: TLVs = []
+    ) {
+        self.tlvs = tlvs
         self.messageID = messageID
         self.finalDate = finalDate
         self.messageState = messageState
@@ -47,7 +56,7 @@ public struct QuerySmResp: Hashable, Sendable {
         self.finalDate = try reader.cOctets(.finalDate)
         self.messageState = .init(rawValue: try reader.octet("message_state"))
         self.errorCode = try reader.octet("error_code")
-        try reader.expectEnd()
+        self.tlvs = try reader.tlvs()
     }
 
     func encode(into writer: inout PDUWriter) throws(PDUError) {
@@ -56,7 +65,8 @@ public struct QuerySmResp: Hashable, Sendable {
         try writer.cOctets(self.finalDate, .finalDate)
         writer.octet(self.messageState.rawValue)
         writer.octet(self.errorCode)
+        try writer.tlvs(self.tlvs)
     }
 
-    var octetBound: Int { 4 + (self.messageID?.utf8.count ?? 0) + self.finalDate.utf8.count }
+    var octetBound: Int { 4 + (self.messageID?.utf8.count ?? 0) + self.finalDate.utf8.count + self.tlvs.encodedOctets }
 }

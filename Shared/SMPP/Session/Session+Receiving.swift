@@ -31,9 +31,11 @@ extension Session {
 
     private mutating func received(_ pdu: PDU, now: Int64) -> SessionAction<Context> {
         switch pdu.body {
-        case .submitSm, .deliverSm, .dataSm, .submitMulti, .querySm, .cancelSm, .replaceSm:
+        case .submitSm, .deliverSm, .dataSm, .submitMulti, .querySm, .cancelSm, .replaceSm, .broadcastSm, .queryBroadcastSm,
+            .cancelBroadcastSm:
             return self.requestReceived(pdu)
-        case .submitSmResp, .deliverSmResp, .dataSmResp, .submitMultiResp, .querySmResp, .cancelSmResp, .replaceSmResp:
+        case .submitSmResp, .deliverSmResp, .dataSmResp, .submitMultiResp, .querySmResp, .cancelSmResp, .replaceSmResp,
+            .broadcastSmResp, .queryBroadcastSmResp, .cancelBroadcastSmResp:
             return self.responseReceived(pdu)
         case .enquireLink:
             // Table 2-1 has it for bound sessions only; answering earlier does no harm, and 5.0 allows it.
@@ -79,6 +81,7 @@ extension Session {
         case .bound(let kind), .draining(let kind):
             if self.isBind(command) { return .alreadyBound }
             guard Permissions.allows(command, from: self.role.peer, in: kind) else { return .invalidBindStatus }
+            if self.configuration.enforcesVersion, !self.agreedVersion.has(command) { return .invalidCommandID }
             // While we drain, the peer is to take its next request elsewhere.
             if case .draining = self.state { return .messageQueueFull }
             return nil

@@ -40,6 +40,8 @@ public struct Session<Context> {
     public internal(set) var unansweredRequests = 0
     /// What the peer said in its bind or its answer; nil when it said nothing.
     public internal(set) var peerVersion: InterfaceVersion?
+    /// ESME: what we said in our bind.
+    var ownVersion: InterfaceVersion = .v50
     /// ESME: the status with which the SMSC refused our bind.
     public internal(set) var refusedWith: CommandStatus?
 
@@ -78,6 +80,13 @@ public struct Session<Context> {
         return kind
     }
 
+    /// The version that both sides speak: the lower of the two stated ones. An SMSC that states none is taken at our own
+    /// word, for many leave sc_interface_version out. Nothing is sent that this version lacks (3.4 §3.4).
+    public var agreedVersion: InterfaceVersion {
+        guard let peerVersion else { return self.ownVersion }
+        return peerVersion.rawValue < self.ownVersion.rawValue ? peerVersion : self.ownVersion
+    }
+
     mutating func takeSequenceNumber() -> UInt32 {
         defer { self.nextSequenceNumber = self.nextSequenceNumber >= 0x7FFF_FFFF ? 1 : self.nextSequenceNumber + 1 }  // §5.1.4
         return self.nextSequenceNumber
@@ -89,6 +98,7 @@ public struct Session<Context> {
     public mutating func bind(_ bind: Bind, now: Int64) -> SessionAction<Context> {
         guard self.role == .esme, self.state == .open else { return .none }
         self.bindSequenceNumber = self.takeSequenceNumber()
+        self.ownVersion = bind.interfaceVersion
         self.state = .binding(bind.kind)
         self.phaseDeadline = now + self.configuration.bindTimeoutMilliseconds
         return .write(PDU(.bind(bind), sequenceNumber: self.bindSequenceNumber))
@@ -104,6 +114,8 @@ public struct Session<Context> {
     /// The action is `none` when the session ended in the meantime.
     public mutating func bindAnswered(_ status: CommandStatus, response: BindResp, now: Int64) -> SessionAction<Context> {
         guard self.role == .smsc, case .binding(let kind) = self.state else { return .none }
+        var response = response
+        if !self.agreedVersion.allowsTLVs { response.tlvs = [] }
         let pdu = PDU(.bindResp(response), sequenceNumber: self.bindSequenceNumber, commandStatus: status)
         guard status == .ok else {
             self.close()
@@ -115,7 +127,8 @@ public struct Session<Context> {
         return .write(pdu)
     }
 
-    /// Writes a request to `buffer` and remembers `context` until it is answered.
+    /// Writes a request to `buffer` and remembers `context` until it is answered. To a peer of 3.3 it goes without optional
+    /// parameters, a data_sm as submit_sm or deliver_sm.
     /// - Returns: its sequence number.
     /// - Throws: ``RequestRefusal``; then nothing was written or remembered.
     @discardableResult
@@ -125,6 +138,19 @@ public struct Session<Context> {
         guard case .bound(let kind) = self.state else { throw .notBound }
         guard body.commandID.hasResponse, Permissions.allows(body.commandID, from: self.role.speaker, in: kind) else {
             throw .notPermitted
+        }
+        let version = self.agreedVersion
+        if version.rawValue < InterfaceVersion.v50.rawValue, !version.has(body.commandID) {
+            // Only a data_sm can be said otherwise.
+            guard body.commandID == .dataSm else { throw .notPermitted }
+        }
+        var body = body
+        if !version.allowsTLVs {
+            do throws(PDUError) {
+                body = try body.adapted(to: version, fromSMSC: self.role == .smsc)
+            } catch {
+                throw .invalid(error)
+            }
         }
         guard !self.window.isFull else { throw .windowFull }
         var sequenceNumber = self.takeSequenceNumber()

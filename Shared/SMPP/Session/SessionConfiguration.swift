@@ -17,13 +17,17 @@ public struct SessionConfiguration: Sendable, Equatable {
     /// How many requests of the peer may wait for ours. Beyond it they are refused with `overloadStatus`. At least 1.
     public var incomingWindow: Int
     public var overloadStatus: CommandStatus
+    /// Whether a PDU that the agreed version lacks (data_sm from a peer that calls itself 3.3) is refused with
+    /// ESME_RINVCMDID. Off by default: many peers state a version lower than what they speak.
+    public var enforcesVersion: Bool
 
     public init(
         bindTimeoutMilliseconds: Int64 = 10_000, responseTimeoutMilliseconds: Int64 = 60_000,
         enquireLinkIntervalMilliseconds: Int64 = 60_000, enquireLinkTimeoutMilliseconds: Int64 = 10_000,
         idleTimeoutMilliseconds: Int64 = 0, unbindTimeoutMilliseconds: Int64 = 5_000, window: Int = 100,
-        incomingWindow: Int = 1_000, overloadStatus: CommandStatus = .throttled
+        incomingWindow: Int = 1_000, overloadStatus: CommandStatus = .throttled, enforcesVersion: Bool = false
     ) {
+        self.enforcesVersion = enforcesVersion
         self.bindTimeoutMilliseconds = bindTimeoutMilliseconds
         self.responseTimeoutMilliseconds = responseTimeoutMilliseconds
         self.enquireLinkIntervalMilliseconds = enquireLinkIntervalMilliseconds
