@@ -57,6 +57,7 @@ let package = Package(
         // C, each behind one Swift library and seen by no other.
         .systemLibrary(name: "CRdKafka", path: "Shared/CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CLibPQ", path: "Shared/CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CPCRE2", path: "Shared/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "CPlatform", path: "Shared/CPlatform"),
 
         // Pure: values in, values out.
@@ -64,9 +65,9 @@ let package = Package(
         shared("Charset"),
         shared("SMPP", [nioCore, "Charset"]),
         shared("SMPPMessage", ["SMPP", "Charset", "Message"]),
-        shared("Routing"),
+        shared("Routing", ["CPCRE2"]),
         shared("Pricing", ["Routing"]),
-        shared("Configuration", ["Pricing"]),
+        shared("Configuration", ["Pricing", "Routing"]),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", "CPlatform", logging]),
@@ -90,7 +91,8 @@ let package = Package(
                 nioPosix,
                 logging, lifecycle,
             ]),
-        service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
+        service(
+            "Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "Routing", logging, lifecycle]),
         service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
