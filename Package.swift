@@ -123,7 +123,7 @@ let package = Package(
         tests(
             "Stages",
             [
-                "Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing",
+                "Billing", "DLRMatcher", "RouteLog", "Router", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing",
                 "TestSupport", protobuf,
             ]),
         // Tests, and what several of them share.

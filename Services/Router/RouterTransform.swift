@@ -231,15 +231,15 @@ final class RouterTransform: StageTransform {
         return OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event))
     }
 
-    /// A message that was priced before ends like one that its provider refused: billing gives back what was taken for it.
+    /// A message that comes back from a provider ends like one that the provider refused for good: billing gives back its price.
     private func end(_ message: ShortMessage, as status: Status, reason: UInt32 = 0, text: String, _ now: Int64) -> [OutgoingRecord] {
-        guard message.charge.mechanism != 0 else {
+        guard message.hasLastRefusal else {
             return Reports.end(message, as: status, reason: reason, text: text, at: now, reportID: ids.next(now: now))
         }
         var submission = Submission()
         submission.message = message
         submission.message.times.answered = now
-        submission.connector = message.hasLastRefusal ? message.lastRefusal.connector : message.outConnector
+        submission.connector = message.lastRefusal.connector
         submission.status = status
         submission.reason = reason
         submission.reasonText = text

@@ -581,12 +581,6 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
   /// Clears the value of `clientDestination`. Subsequent reads from it will return its default value.
   public mutating func clearClientDestination() {_uniqueStorage()._clientDestination = nil}
 
-  /// Connector whose clients get the reports, where it is not in_connector (ROUTEDLR, REDIRECT).
-  public var reportConnector: String {
-    get {_storage._reportConnector}
-    set {_uniqueStorage()._reportConnector = newValue}
-  }
-
   /// What the last of tried_connectors said.
   public var lastRefusal: Refusal {
     get {_storage._lastRefusal ?? Refusal()}
@@ -596,6 +590,12 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
   public var hasLastRefusal: Bool {_storage._lastRefusal != nil}
   /// Clears the value of `lastRefusal`. Subsequent reads from it will return its default value.
   public mutating func clearLastRefusal() {_uniqueStorage()._lastRefusal = nil}
+
+  /// The connector that its reports go to (routedlr, ROUTEDLR, REDIRECT); empty = where it came in.
+  public var reportConnector: String {
+    get {_storage._reportConnector}
+    set {_uniqueStorage()._reportConnector = newValue}
+  }
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1178,7 +1178,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{4}\u{e}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{3}report_connector\0\u{3}last_refusal\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{4}\u{e}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{2}last_refusal\0\u{3}report_connector\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1210,8 +1210,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _sendSource: Address? = nil
     var _sendDestination: Address? = nil
     var _clientDestination: Address? = nil
-    var _reportConnector: String = String()
     var _lastRefusal: Refusal? = nil
+    var _reportConnector: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1251,8 +1251,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _sendSource = source._sendSource
       _sendDestination = source._sendDestination
       _clientDestination = source._clientDestination
-      _reportConnector = source._reportConnector
       _lastRefusal = source._lastRefusal
+      _reportConnector = source._reportConnector
     }
   }
 
@@ -1300,8 +1300,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 40: try { try decoder.decodeSingularMessageField(value: &_storage._sendSource) }()
         case 41: try { try decoder.decodeSingularMessageField(value: &_storage._sendDestination) }()
         case 42: try { try decoder.decodeSingularMessageField(value: &_storage._clientDestination) }()
-        case 43: try { try decoder.decodeSingularStringField(value: &_storage._reportConnector) }()
         case 44: try { try decoder.decodeSingularMessageField(value: &_storage._lastRefusal) }()
+        case 45: try { try decoder.decodeSingularStringField(value: &_storage._reportConnector) }()
         default: break
         }
       }
@@ -1401,12 +1401,12 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       try { if let v = _storage._clientDestination {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 42)
       } }()
-      if !_storage._reportConnector.isEmpty {
-        try visitor.visitSingularStringField(value: _storage._reportConnector, fieldNumber: 43)
-      }
       try { if let v = _storage._lastRefusal {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 44)
       } }()
+      if !_storage._reportConnector.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reportConnector, fieldNumber: 45)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1445,8 +1445,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._sendSource != rhs_storage._sendSource {return false}
         if _storage._sendDestination != rhs_storage._sendDestination {return false}
         if _storage._clientDestination != rhs_storage._clientDestination {return false}
-        if _storage._reportConnector != rhs_storage._reportConnector {return false}
         if _storage._lastRefusal != rhs_storage._lastRefusal {return false}
+        if _storage._reportConnector != rhs_storage._reportConnector {return false}
         return true
       }
       if !storagesAreEqual {return false}
