@@ -131,11 +131,13 @@ let package = Package(
         tests("Database", ["Database", "Pricing", "TestSupport"]),
         tests("Configuration", ["Configuration", "Pricing"]),
         tests("Commands", ["Signalbox", "TestSupport", "Database"]),
-        tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
+        tests("Store", ["Store", "Database", "Configuration", "Pricing", "Routing", "TestSupport"]),
         tests("Supervisor", ["Supervisor", "SMPP"]),
         tests("SMPP", ["SMPP", nioCore]),
         tests("Charset", ["Charset"]),
         tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
+        // `make bench-routing`; it is no part of the product.
+        .executableTarget(name: "routing-bench", dependencies: ["Routing"], path: "Tests/RoutingBench", swiftSettings: strict),
         // A stage that tests start and kill; it is no part of the product.
         .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
