@@ -50,6 +50,10 @@ soak: debug venv ## 4,000 random schedules and three minutes of kills (SIGNALBOX
 bench-broker: build venv ## measure the local broker against librdkafka's mock cluster
 	.venv/bin/python Tests/Benchmarks/broker_bench.py --signalbox $(RELEASE)
 
+bench-routing: deps ## measure routing decisions over 10, 1,000 and 100,000 routes
+	swift build -c release --product routing-bench
+	.build/release/routing-bench
+
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)
 

@@ -57,6 +57,7 @@ let package = Package(
         // C, each behind one Swift library and seen by no other.
         .systemLibrary(name: "CRdKafka", path: "Shared/CRdKafka", pkgConfig: "rdkafka", providers: [.apt(["librdkafka-dev"])]),
         .systemLibrary(name: "CLibPQ", path: "Shared/CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .systemLibrary(name: "CPCRE2", path: "Shared/CPCRE2", pkgConfig: "libpcre2-8", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "CPlatform", path: "Shared/CPlatform"),
 
         // Pure: values in, values out.
@@ -64,9 +65,9 @@ let package = Package(
         shared("Charset"),
         shared("SMPP", [nioCore, "Charset"]),
         shared("SMPPMessage", ["SMPP", "Charset", "Message"]),
-        shared("Routing"),
+        shared("Routing", ["CPCRE2"]),
         shared("Pricing", ["Routing"]),
-        shared("Configuration", ["Pricing"]),
+        shared("Configuration", ["Pricing", "Routing"]),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", "CPlatform", logging]),
@@ -90,7 +91,8 @@ let package = Package(
                 nioPosix,
                 logging, lifecycle,
             ]),
-        service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
+        service(
+            "Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "Routing", logging, lifecycle]),
         service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
@@ -121,7 +123,7 @@ let package = Package(
         tests(
             "Stages",
             [
-                "Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing",
+                "Billing", "DLRMatcher", "RouteLog", "Router", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing",
                 "TestSupport", protobuf,
             ]),
         // Tests, and what several of them share.
@@ -129,11 +131,13 @@ let package = Package(
         tests("Database", ["Database", "Pricing", "TestSupport"]),
         tests("Configuration", ["Configuration", "Pricing"]),
         tests("Commands", ["Signalbox", "TestSupport", "Database"]),
-        tests("Store", ["Store", "Database", "Configuration", "Pricing", "TestSupport"]),
+        tests("Store", ["Store", "Database", "Configuration", "Pricing", "Routing", "TestSupport"]),
         tests("Supervisor", ["Supervisor", "SMPP"]),
         tests("SMPP", ["SMPP", nioCore]),
         tests("Charset", ["Charset"]),
         tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
+        // `make bench-routing`; it is no part of the product.
+        .executableTarget(name: "routing-bench", dependencies: ["Routing"], path: "Tests/RoutingBench", swiftSettings: strict),
         // A stage that tests start and kill; it is no part of the product.
         .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),

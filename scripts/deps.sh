@@ -3,8 +3,8 @@
 set -euo pipefail
 
 packages=(
-    # to build: librdkafka, libpq, and what they link to
-    librdkafka-dev libpq-dev pkg-config
+    # to build: librdkafka, libpq, PCRE2, and what they link to
+    librdkafka-dev libpq-dev libpcre2-dev pkg-config
     # to run: PostgreSQL's programs
     postgresql util-linux
     # to test: a Kafka client, SMPP's dissector, Python's environments

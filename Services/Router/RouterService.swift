@@ -1,33 +1,36 @@
 import Bus
 import Database
+import Logging
 import Message
 import Routing
 public import ServiceKit
 public import ServiceLifecycle
+import Store
 
-/// Reads what was accepted, or was scheduled and is due now, finds each message's connector, and passes it to billing; or ends it, with the reason.
+/// Reads what was accepted, was scheduled and is due now, or was refused by a provider and is to try another; finds each message's
+/// connector, and passes it to billing, or to the clients of an account; or ends it, with the reason.
 public enum RouterService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
-        let table = try await Snapshot("routes", context) { connection in try loadRoutingTable(connection) }
+        let logger = context.environment.logger
+        let monitor = ConnectorMonitor(context)
+        // Read and built on the database's thread; the stage takes the new one with its next batch.
+        let setup = try await Snapshot(
+            "routes", context, load: { try RoutingStore.load($0) },
+            onChange: { setup in
+                monitor.watch(setup.watched)
+                for problem in setup.problems { logger.warning("not used for routing", metadata: ["reason": "\(problem)"]) }
+            })
+        monitor.watch(setup.value.watched)
         let ids = SharedMessageIDs(try await context.messageIDs())
+        let url = context.environment.databaseURL
+        let instance = context.environment.instance
         let stage = StageService(
             context.environment, health: context.health, name: "router", topics: [Topics.accepted, Topics.due],
-            makeTransform: { RouterTransform(table: { table.value }, ids: ids) })
-        return [table, stage]
+            makeTransform: {
+                RouterTransform(
+                    plan: { setup.value.plan }, live: { monitor.state }, ids: ids,
+                    connect: { try Connection(url: url, applicationName: instance) })
+            })
+        return [setup, monitor, stage]
     }
-}
-
-/// Routes and the outgoing connectors that exist, as the operator has them now.
-func loadRoutingTable(_ connection: Connection) throws -> RoutingTable {
-    let connectors = try connection.query("SELECT name FROM connector WHERE type = 'OUTGOING' AND NOT disabled").map { try $0.text("name") }
-    let rows = try connection.query(
-        "SELECT routeid, prefix, account, in_connector, out_connector, priority, weight FROM route WHERE NOT disabled")
-    let routes = try rows.map { row in
-        Route(
-            id: try row.int("routeid"),
-            scope: RowScope(
-                prefix: try row.text("prefix"), account: try row.optionalText("account"), inConnector: try row.optionalText("in_connector")),
-            connector: try row.text("out_connector"), priority: Int(try row.int("priority")), weight: Int(try row.int("weight")))
-    }
-    return RoutingTable(routes: routes, connectors: Set(connectors))
 }

@@ -1,59 +1,252 @@
 import Bus
+import Database
 import Message
 import Routing
 import ServiceKit
 
-/// One decision per message, over the table as it stands when the batch begins.
+/// One decision per message, over the plan as it stands when the batch begins.
+///
+/// A batch that is processed again yields the same: decisions are drawn from the message, numbers of pools are found by its id.
 final class RouterTransform: StageTransform {
-    /// A message that our own egress brought back more often than this goes in circles.
-    private static let maxHops: UInt32 = 8
+    private static let tidyMilliseconds: Int64 = 60_000
 
-    private let table: () -> RoutingTable
+    private let plan: () -> RoutingPlan
+    private let live: () -> LiveState
     private let ids: SharedMessageIDs
+    private let numbers: PoolNumbers
+    private var lastTidy: Int64 = 0
 
-    init(table: @escaping () -> RoutingTable, ids: SharedMessageIDs) {
-        self.table = table
+    init(
+        plan: @escaping () -> RoutingPlan, live: @escaping () -> LiveState, ids: SharedMessageIDs,
+        connect: @escaping () throws -> Connection
+    ) {
+        self.plan = plan
+        self.live = live
         self.ids = ids
+        numbers = PoolNumbers(connect: connect)
+    }
+
+    /// What becomes of one message.
+    private enum Fate {
+        case records([OutgoingRecord])
+        case go(RouteChoice)
+        case answers(PoolNumbers.Original)
     }
 
     func process(_ batch: [Record]) throws -> StageOutput {
-        let table = table()
+        let plan = plan()
+        let live = live()
         let now = wallClockMilliseconds()
+        let messages = try batch.map { try decode(ShortMessage.self, $0) }
+        let originals = try answered(messages, plan)
+        let withContent = plan.usesContent
+        var fates: [Fate] = []
+        fates.reserveCapacity(messages.count)
+        for (index, message) in messages.enumerated() {
+            fates.append(fate(of: message, originals[index], plan, live, withContent, now))
+        }
+        let senders = try replacedSenders(messages, fates, plan)
         var output = StageOutput()
         output.records.reserveCapacity(batch.count)
-        for record in batch {
-            let message = try decode(ShortMessage.self, record)
-            output.records += route(message, table, now)
+        for (message, fate) in zip(messages, fates) {
+            switch fate {
+            case .records(let records): output.records += records
+            case .answers(let original): output.records += deliverAnswer(message, original, plan, now)
+            case .go(let choice) where choice.isDelivery: output.records += deliver(message, choice, now)
+            case .go(var choice):
+                if let pool = choice.pool {
+                    guard let number = senders[message.msgid] else {
+                        output.records += end(message, as: .rejected, text: "no number of the pool \(pool) is free", now)
+                        continue
+                    }
+                    choice.sentSource = number
+                }
+                output.records += send(message, choice, now)
+            }
         }
         return output
     }
 
-    func route(_ message: ShortMessage, _ table: RoutingTable, _ now: Int64) -> [OutgoingRecord] {
-        func refuse(_ status: Status, _ text: String) -> [OutgoingRecord] {
-            Reports.end(message, as: status, reason: 0, text: text, at: now, reportID: ids.next(now: now))
+    func idle() throws -> StageOutput {
+        let now = wallClockMilliseconds()
+        guard now - lastTidy >= Self.tidyMilliseconds, !plan().pools.isEmpty else { return StageOutput() }
+        lastTidy = now
+        try numbers.tidy()
+        return StageOutput()
+    }
+
+    // MARK: Deciding
+
+    private func fate(
+        of message: ShortMessage, _ original: PoolNumbers.Original?, _ plan: RoutingPlan, _ live: LiveState, _ withContent: Bool,
+        _ now: Int64
+    ) -> Fate {
+        if message.expiresAt != 0, message.expiresAt <= now {
+            return .records(end(message, as: .expired, text: "validity period ended before routing", now))
         }
-        if message.expiresAt != 0, message.expiresAt <= now { return refuse(.expired, "validity period ended before routing") }
         if message.scheduledAt > now {
             if message.expiresAt != 0, message.expiresAt <= message.scheduledAt {
-                return refuse(.expired, "validity period ends before the scheduled time")
+                return .records(end(message, as: .expired, text: "validity period ends before the scheduled time", now))
             }
-            return schedule(message, now)
+            return .records(schedule(message, now))
         }
-        if message.hops > RouterTransform.maxHops { return refuse(.rejected, "the routes send it in circles") }
-        let decision = table.decide(
-            RouteQuery(
-                msgid: message.msgid, destination: message.destination.number, account: message.account, inConnector: message.inConnector,
-                tried: message.triedConnectors))
-        switch decision {
-        case .noRoute: return refuse(.rejected, "no route")
-        case .exhausted: return refuse(.rejected, "no route left: every connector that matches has refused it or is not configured")
-        case .route(let route):
-            var routed = message
-            routed.outConnector = route.connector
-            routed.routeID = route.id
-            routed.times.routed = now
-            return [OutgoingRecord(topic: Topics.routed, key: message.destination.number, value: encode(routed))]
+        let query = MessageFacts.query(message, withContent: withContent, now: now)
+        if let original {
+            if let why = plan.listed(query) { return .records(end(message, as: .rejected, text: why, now)) }
+            return .answers(original)
         }
+        switch plan.decide(query, live) {
+        case .go(let choice): return .go(choice)
+        case .refuse(let refusal): return .records(refuse(message, refusal, now))
+        }
+    }
+
+    /// Where another provider refused it before, its word is the message's end, and not that we have no further one.
+    private func refuse(_ message: ShortMessage, _ refusal: RouteRefusal, _ now: Int64) -> [OutgoingRecord] {
+        let last = message.lastRefusal
+        guard message.hasLastRefusal, refusal == .exhausted || refusal == .noRoute else {
+            return end(message, as: .rejected, text: refusal.description, now)
+        }
+        return end(
+            message, as: last.status.isFinal ? last.status : .rejected, reason: last.reason,
+            text: last.reasonText.isEmpty ? refusal.description : last.reasonText, now)
+    }
+
+    // MARK: Pools
+
+    private func answered(_ messages: [ShortMessage], _ plan: RoutingPlan) throws -> [Int: PoolNumbers.Original] {
+        guard !plan.pools.isEmpty else { return [:] }
+        var answers: [PoolNumbers.Answer] = []
+        for (index, message) in messages.enumerated() where message.account.isEmpty {
+            let number =
+                message.destination.number.hasPrefix("+") ? String(message.destination.number.dropFirst()) : message.destination.number
+            let pools = plan.pools(answeredTo: number, over: message.inConnector)
+            guard !pools.isEmpty else { continue }
+            answers.append(PoolNumbers.Answer(index: index, pools: pools, number: number, phone: message.source.number))
+        }
+        return try numbers.originals(of: answers)
+    }
+
+    private func replacedSenders(_ messages: [ShortMessage], _ fates: [Fate], _ plan: RoutingPlan) throws -> [Int64: String] {
+        guard !plan.pools.isEmpty else { return [:] }
+        var requests: [PoolNumbers.Request] = []
+        for (message, fate) in zip(messages, fates) {
+            guard case .go(let choice) = fate, let pool = choice.pool.flatMap({ plan.pools[$0] }) else { continue }
+            requests.append(
+                PoolNumbers.Request(
+                    msgid: message.msgid, pool: pool, phone: pool.phoneKey(choice.destination), account: choice.account,
+                    source: message.source, inConnector: message.inConnector))
+        }
+        return try numbers.assign(requests)
+    }
+
+    // MARK: Outputs
+
+    private func send(_ message: ShortMessage, _ choice: RouteChoice, _ now: Int64) -> [OutgoingRecord] {
+        var routed = message
+        routed.outConnector = choice.connector
+        routed.routeID = choice.routeID
+        routed.times.routed = now
+        routed.account = choice.account
+        if choice.destination != message.destination.number {
+            if !message.hasClientDestination { routed.clientDestination = message.destination }
+            routed.destination.number = choice.destination
+        }
+        routed.clearSendSource()
+        routed.clearSendDestination()
+        if let source = choice.sentSource { routed.sendSource = MessageFacts.address(source) }
+        if let destination = choice.sentDestination {
+            routed.sendDestination = message.destination
+            routed.sendDestination.number = destination
+        }
+        routed.reportConnector = choice.reportConnector ?? ""
+        if message.hasLastRefusal {
+            // What was counted and taken at another provider says nothing here.
+            routed.attempts = 0
+            routed.takenParts = []
+            routed.times.submitted = 0
+            routed.times.answered = 0
+        }
+        var records = [OutgoingRecord(topic: Topics.routed, key: choice.destination, value: encode(routed))]
+        var notes = choice.notes
+        if message.hasLastRefusal {
+            let why = message.lastRefusal.reasonText
+            notes.append("\(message.lastRefusal.connector) refused it\(why.isEmpty ? "" : " (\(why))"): now over \(choice.connector)")
+        }
+        if !notes.isEmpty { records.append(noted(message, notes, now)) }
+        return records
+    }
+
+    /// To the clients of an account, by the way of delivery reports: no price is asked for what comes from phones.
+    private func deliver(_ message: ShortMessage, _ choice: RouteChoice, _ now: Int64) -> [OutgoingRecord] {
+        var delivered = message
+        delivered.routeID = choice.routeID
+        delivered.account = choice.account
+        return delivery(delivered, logged: delivered, to: choice.connector, notes: choice.notes, now)
+    }
+
+    private func deliverAnswer(
+        _ message: ShortMessage, _ original: PoolNumbers.Original, _ plan: RoutingPlan, _ now: Int64
+    ) -> [OutgoingRecord] {
+        let connector = plan.answerConnector(account: original.account, inConnector: original.inConnector)
+        guard plan.connectors[connector]?.isOutgoing == false else {
+            return end(message, as: .rejected, text: "no route: the connector \(connector) of the answered message is not there", now)
+        }
+        var logged = message
+        logged.account = original.account
+        logged.origMsgid = original.msgid
+        var delivered = logged
+        // The client hears its own sender's name, not the number that stood for it.
+        delivered.destination = original.source
+        return delivery(delivered, logged: logged, to: connector, notes: [], now)
+    }
+
+    private func delivery(
+        _ message: ShortMessage, logged: ShortMessage, to connector: String, notes: [String], _ now: Int64
+    ) -> [OutgoingRecord] {
+        var delivered = message
+        delivered.outConnector = connector
+        delivered.times.routed = now
+        var event = Event()
+        event.msgid = message.msgid
+        event.at = now
+        event.status = .queued
+        event.times = delivered.times
+        event.message = logged
+        event.message.outConnector = connector
+        event.note = notes.joined(separator: "; ")
+        return [
+            // One account's messages stay in order.
+            OutgoingRecord(topic: Topics.queue(connector), key: message.account, value: encode(delivered)),
+            OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event)),
+        ]
+    }
+
+    private func noted(_ message: ShortMessage, _ notes: [String], _ now: Int64) -> OutgoingRecord {
+        var event = Event()
+        event.msgid = message.msgid
+        event.at = now
+        event.status = .routed
+        event.note = notes.joined(separator: "; ")
+        return OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event))
+    }
+
+    /// A message that comes back from a provider ends like one that the provider refused for good: billing gives back its price.
+    private func end(_ message: ShortMessage, as status: Status, reason: UInt32 = 0, text: String, _ now: Int64) -> [OutgoingRecord] {
+        guard message.hasLastRefusal else {
+            return Reports.end(message, as: status, reason: reason, text: text, at: now, reportID: ids.next(now: now))
+        }
+        var submission = Submission()
+        submission.message = message
+        submission.message.times.answered = now
+        submission.connector = message.lastRefusal.connector
+        submission.status = status
+        submission.reason = reason
+        submission.reasonText = text
+        return [
+            OutgoingRecord(
+                topic: Topics.submitted, key: receiptKey(submission.connector, String(message.msgid)), value: encode(submission))
+        ]
     }
 
     /// It waits as it came, and is neither routed nor priced before it is due: routes, prices and balances of that moment count.

@@ -20,6 +20,14 @@ struct ConfigCommand: ParsableCommand {
         return text
     }
 
+    /// The files that a configuration names (BLACKLIST, WHITELIST, ROUTING), by names relative to its own directory.
+    static func readFiles(
+        of configuration: ConfigurationFile, at path: String
+    ) -> (contents: RoutingFileContents, diagnostics: [ConfigurationDiagnostic]) {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        return RoutingFileContents.read(configuration) { name in try read(URL(fileURLWithPath: name, relativeTo: directory).path) }
+    }
+
     struct Check: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "check", abstract: "Report everything wrong with a file; exit status 1 if there is an error.")
@@ -27,7 +35,8 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let (_, connectors, diagnostics) = ConfigurationFile.check(try ConfigCommand.read(file))
+            let (parsed, connectors, found) = ConfigurationFile.check(try ConfigCommand.read(file))
+            let diagnostics = found + ConfigCommand.readFiles(of: parsed, at: file).diagnostics
             struct Answer: Encodable {
                 var file: String
                 var errors: Int
@@ -57,24 +66,29 @@ struct ConfigCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let (parsed, _, diagnostics) = ConfigurationFile.check(try ConfigCommand.read(file))
+            let (parsed, _, found) = ConfigurationFile.check(try ConfigCommand.read(file))
+            let files = ConfigCommand.readFiles(of: parsed, at: file)
+            let diagnostics = found + files.diagnostics
             for diagnostic in diagnostics { printError("\(file): \(diagnostic)") }
             let errors = diagnostics.count { $0.severity == .error }
             guard errors == 0 else { throw CommandFailure("\(file) has \(errors) errors; nothing was applied") }
-            let difference = try store.withConnection { connection in
-                dryRun
-                    ? try ConnectorStore.difference(connection, parsed)
-                    : try ConnectorStore.apply(connection, parsed, by: commandUser())
+            let (difference, rows) = try store.withConnection { connection in
+                let difference = try ConnectorStore.difference(connection, parsed)
+                let rows = try RoutingFileStore.difference(connection, files.contents)
+                // First what is about to change, then the change.
+                if !output.json { for line in difference.lines + rows { print(line) } }
+                guard !dryRun else { return (difference, rows) }
+                return (try ConnectorStore.apply(connection, parsed, files: files.contents, by: commandUser()), rows)
             }
             struct Answer: Encodable {
                 var applied: Bool
                 var changes: ConfigurationDifference
+                var files: [String]
                 var warnings: [ConfigurationDiagnostic]
             }
-            let conclusion = difference.isEmpty ? "Nothing to change." : dryRun ? "Nothing was applied." : "Applied."
+            let conclusion = difference.isEmpty && rows.isEmpty ? "Nothing to change." : dryRun ? "Nothing was applied." : "Applied."
             try output.print(
-                Answer(applied: !dryRun, changes: difference, warnings: diagnostics),
-                text: (difference.lines + [conclusion]).joined(separator: "\n"))
+                Answer(applied: !dryRun, changes: difference, files: rows, warnings: diagnostics), text: conclusion)
         }
     }
 

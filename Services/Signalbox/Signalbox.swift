@@ -14,6 +14,8 @@ struct Signalbox: AsyncParsableCommand {
             AccountCommand.self,
             AccessCommand.self,
             RouteCommand.self,
+            AddressListCommand<Blacklist>.self,
+            AddressListCommand<Whitelist>.self,
             PriceCommand.self,
             ConnectorCommand.self,
             SendCommand.self,

@@ -63,6 +63,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var defaultCharge: Money?
     /// SMPP's system_type (SYSTEMTYPE).
     public var systemType: String
+    /// ALLOWROUTE and the other keywords of routing beyond ROUTE, ROUTEDLR and REDIRECT.
+    public var routing: RoutingOptions
     /// Stopped by an operator; kept in the database only.
     public var isDisabled: Bool
     /// Everything as written.

@@ -13,6 +13,6 @@ enum ConnectorKeywords {
     static let outgoing = ["STATIC", "DLR_SUPPORT"]
     /// Character sets, addresses as sent, long messages.
     static let text: [String] = []
-    static let routing: [String] = []
+    static let routing = routingKeywords
     static let money: [String] = []
 }

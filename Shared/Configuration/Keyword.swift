@@ -64,18 +64,19 @@ struct Keyword: Sendable {
     /// and those that users recall beyond them.
     static let table: [Scope: [String: Keyword]] = [
         .general: make(
-            works: ["ROUTELOGDB", "DBPROFILE", "NODEID"],
+            works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING"],
             needless: [
                 "BACKEND": "queues are Kafka topics", "BACKEND_DLR": "open reports are kept in PostgreSQL",
                 "PERSISTFILES": "everything is persistent", "SPOOLDIR": "everything is kept in Kafka and PostgreSQL",
                 "DBCONFIG": "the configuration always lives in the database", "CONNECTORLOGDB": "deprecated in EMG itself",
                 "ROTATELOGS": "logs go to standard error", "ROTATELOGS_DEBUG": "logs go to standard error",
                 "LOGYEAR": "times are always written in full",
+                "CMREXPIRE": "the parts of a long message are kept together by what they have in common, not by a memory",
             ],
             notYet: [
-                "BLACKLIST", "WHITELIST", "CMREXPIRE", "CONNECTOR_LOGLEVEL", "DEFAULT_CHARGE", "DEFAULT_CHARCODE_TEXT",
+                "CONNECTOR_LOGLEVEL", "DEFAULT_CHARGE", "DEFAULT_CHARCODE_TEXT",
                 "DISABLE_CREDITS", "DISABLE_MESSAGEBODY", "DISABLE_MESSAGEOPTION", "LOGLEVEL", "PDULOG", "PDULOGDB",
-                "PROFILING_THRESHOLD", "USERS", "USERDB", "ROUTING", "MAXTOTALQUEUESIZE",
+                "PROFILING_THRESHOLD", "USERS", "USERDB", "MAXTOTALQUEUESIZE",
             ]),
         .section(.connector): make(
             works: ConnectorKeywords.working,
@@ -101,9 +102,9 @@ struct Keyword: Sendable {
             works: ["HOST", "PORT", "USERNAME", "PASSWORD", "DBNAME", "TYPE", "INSTANCES", "SOCKET"]),
         .section(.plugin): make(notYet: ["LIBRARY", "CONFIG", "INSTANCES", "URL", "DBPROFILE"]),
         .section(.sourceAddressPool): make(
-            notYet: ["THREADED", "QUOTED_REPLY", "IGNORE_DESTADDR", "RANDOM", "EXPIRE"], notYetOften: ["ADDRESSRANGE"]),
+            works: ["ADDRESSRANGE", "THREADED", "IGNORE_DESTADDR", "RANDOM", "EXPIRE"], notYet: ["QUOTED_REPLY"], often: ["ADDRESSRANGE"]),
         .section(.domain): make(notYetOften: ["ADDRESS", "CONNECTOR", "ROUTE"]),
-        .section(.connectorGroup): make(notYet: ["TYPE"], notYetOften: ["CONNECTOR"]),
+        .section(.connectorGroup): make(works: ["TYPE", "CONNECTOR"], often: ["CONNECTOR"]),
     ]
 
     private static func make(

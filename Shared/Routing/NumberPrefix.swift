@@ -23,6 +23,19 @@ public struct NumberPrefix: Hashable, Sendable {
 
     private init(packed: UInt64) { self.packed = packed }
 
+    /// The digits as they are read.
+    var digits: String { String(String(packed).dropFirst()) }
+
+    /// How many digits there are.
+    var count: Int {
+        var (rest, count) = (packed, 0)
+        while rest >= 10 {
+            rest /= 10
+            count += 1
+        }
+        return count
+    }
+
     /// Every prefix of `number` from the empty one to the longest, shortest first. Anything that is no digit ends it.
     static func all(of number: String) -> [NumberPrefix] {
         var prefixes = [NumberPrefix(packed: 1)]

@@ -76,8 +76,8 @@ public enum MessageWriter {
 
     private static func template(_ message: ShortMessage) -> ShortMessagePDU {
         var pdu = ShortMessagePDU()
-        pdu.sourceAddr = address(message.source)
-        pdu.destinationAddr = address(message.destination)
+        pdu.sourceAddr = address(message.hasSendSource ? message.sendSource : message.source)
+        pdu.destinationAddr = address(message.hasSendDestination ? message.sendDestination : message.destination)
         pdu.priorityFlag = UInt8(clamping: min(message.priority, 3))
         for option in message.options {
             switch option.name {

@@ -54,10 +54,11 @@ public enum Reports {
         message.type = .deliveryReport
         message.origMsgid = original.msgid
         message.inConnector = report.connector
-        message.outConnector = original.inConnector
+        let connector = original.reportConnector.isEmpty ? original.inConnector : original.reportConnector
+        message.outConnector = connector
         message.account = original.account
         // It travels the other way: from the recipient to the sender.
-        message.source = original.destination
+        message.source = original.hasClientDestination ? original.clientDestination : original.destination
         message.destination = original.source
         message.report = report
         message.times.accepted = now
@@ -71,7 +72,7 @@ public enum Reports {
         let payload = encode(message)
         return [
             // One account's reports stay in order.
-            OutgoingRecord(topic: Topics.queue(original.inConnector), key: original.account, value: payload),
+            OutgoingRecord(topic: Topics.queue(connector), key: original.account, value: payload),
             OutgoingRecord(topic: Topics.events, key: String(id), value: encode(event)),
         ]
     }

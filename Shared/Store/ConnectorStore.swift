@@ -99,9 +99,12 @@ public enum ConnectorStore {
     /// Makes `file` the configuration: what is not in it goes, whatever is equal stays untouched, and so does an
     /// operator's stop of a connector. One transaction; the services are notified when it ends.
     /// - Precondition: the file was checked. What has errors is refused here too, with the first of them.
+    /// - Parameter files: contents of the files that it names; nil leaves what was read of such files before.
     /// - Returns: what changed.
     @discardableResult
-    public static func apply(_ connection: Connection, _ file: ConfigurationFile, by who: String) throws -> ConfigurationDifference {
+    public static func apply(
+        _ connection: Connection, _ file: ConfigurationFile, files: RoutingFileContents? = nil, by who: String
+    ) throws -> ConfigurationDifference {
         for section in file.connectors {
             if let fault = ConnectorConfiguration.read(section).diagnostics.first(where: { $0.severity == .error }) {
                 throw StoreError.invalid(fault.description)
@@ -113,6 +116,12 @@ public enum ConnectorStore {
             let current = try self.file(connection)
             let file = try revealed(file, from: current)
             let difference = ConfigurationDifference(from: current, to: file)
+            if let files {
+                let changed = try RoutingFileStore.write(connection, files)
+                if !changed.isEmpty {
+                    try Audit.write(connection, who: who, action: "config apply", detail: changed.joined(separator: "\n"))
+                }
+            }
             guard !difference.isEmpty else { return difference }
             for change in difference.changes { try write(connection, change, file) }
             for (position, section) in file.sections.enumerated() { try place(connection, section, position) }

@@ -15,7 +15,9 @@ struct ConfigurationLoader: Sendable {
     /// - Throws: `UpError` with every fault of the file, by line; nothing is changed then.
     func load(_ connection: Connection) throws {
         guard options.configuration != nil || options.demo else { return }
-        var file = try options.configuration.map(read) ?? ConnectorStore.file(connection)
+        var file: ConfigurationFile
+        var files: RoutingFileContents?
+        if let path = options.configuration { (file, files) = try read(path) } else { file = try ConnectorStore.file(connection) }
         var demo: String?
         if options.demo {
             let text = DemoConfiguration.text(smppPort: ports.smpp, smscPort: ports.smsc)
@@ -24,7 +26,7 @@ struct ConfigurationLoader: Sendable {
             let last = try? String(contentsOfFile: options.data.demoConfiguration, encoding: .utf8)
             merge(ConfigurationFile.check(text).file, into: &file, replacing: last != text || options.configuration != nil)
         }
-        let difference = try ConnectorStore.apply(connection, file, by: Self.actor)
+        let difference = try ConnectorStore.apply(connection, file, files: files, by: Self.actor)
         // The sections; `config show` tells the rest.
         for line in difference.lines where !line.hasPrefix(" ") { say("configuration: \(line)") }
         if let demo {
@@ -33,16 +35,22 @@ struct ConfigurationLoader: Sendable {
         }
     }
 
-    private func read(_ path: String) throws -> ConfigurationFile {
-        let text: String
-        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
-            throw UpError("\(path) cannot be read: \(error.localizedDescription)")
-        }
-        let (file, _, diagnostics) = ConfigurationFile.check(text)
+    private func read(_ path: String) throws -> (ConfigurationFile, RoutingFileContents) {
+        let (file, _, found) = ConfigurationFile.check(try text(of: path))
+        // Names are relative to the configuration's own directory.
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        let files = RoutingFileContents.read(file) { try text(of: URL(fileURLWithPath: $0, relativeTo: directory).path) }
+        let diagnostics = found + files.diagnostics
         let errors = diagnostics.filter { $0.severity == .error }
         guard errors.isEmpty else { throw UpError(errors.map { "\(path): \($0)" }.joined(separator: "\n")) }
         for warning in diagnostics { say("\(path): \(warning)") }
-        return file
+        return (file, files.contents)
+    }
+
+    private func text(of path: String) throws -> String {
+        do { return try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw UpError("\(path) cannot be read: \(error.localizedDescription)")
+        }
     }
 
     private func merge(_ demo: ConfigurationFile, into file: inout ConfigurationFile, replacing: Bool) {
