@@ -74,12 +74,16 @@ let package = Package(
         shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
         shared(
             "ServiceKit",
-            ["Bus", "Database", "Store", "Message", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals]),
+            [
+                "Bus", "Database", "Store", "Message", "Pricing", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle,
+                signals,
+            ]),
 
         service(
             "IngressSMPP",
             [
-                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
+                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "SMPP", "SMPPMessage", "Charset", protobuf,
+                nioCore,
                 nioPosix,
                 logging, lifecycle,
             ]),
@@ -91,8 +95,10 @@ let package = Package(
                 logging, lifecycle,
             ]),
         service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
-        service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
-        service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
+        service(
+            "Billing",
+            ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
+        service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", logging, lifecycle]),
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("Delay", ["ServiceKit", "Bus", "Message", logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
@@ -121,7 +127,8 @@ let package = Package(
         tests(
             "Stages",
             [
-                "Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing",
+                "Billing", "DLRMatcher", "RouteLog", "ServiceKit", "Bus", "Configuration", "Database", "Store", "Message", "Pricing",
+                "Routing",
                 "TestSupport", protobuf,
             ]),
         // Tests, and what several of them share.
@@ -137,5 +144,6 @@ let package = Package(
         // A stage that tests start and kill; it is no part of the product.
         .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
+        tests("Money", ["Pricing", "Routing"]),
     ]
 )

@@ -52,7 +52,10 @@ enum MessageText {
         add("charge", money(message.charge, message.currency, message.chargePriceID))
         add("cost", money(message.cost, message.currency, message.costPriceID))
         for booking in story.bookings {
-            add("booked", "\(booking.amount) (\(kind(booking.kind)))" + (booking.balanceAfter.map { ", balance then \($0)" } ?? ""))
+            add(
+                "booked",
+                "\(booking.amount) (\(booking.word)\(booking.note.map { ": \(printable($0))" } ?? ""))"
+                    + (booking.balanceAfter.map { ", balance then \($0)" } ?? ""))
         }
         if let reason = message.reason, reason != 0 || message.reasonText != nil {
             add("reason", "\(reason)" + (message.reasonText.map { " \(printable($0))" } ?? ""))
@@ -72,14 +75,6 @@ enum MessageText {
 
     private static func money(_ amount: Money?, _ currency: String?, _ priceID: Int64?) -> String? {
         amount.map { "\($0)\(currency.map { " \($0)" } ?? "")" + (priceID.map { " (price \($0))" } ?? "") }
-    }
-
-    private static func kind(_ kind: Int64) -> String {
-        switch kind {
-        case 1: "charge"
-        case 2: "refund"
-        default: "kind \(kind)"
-        }
     }
 
     /// A stranger's text must not move the cursor of the operator's terminal.

@@ -11,7 +11,7 @@ extension ConfigurationFile {
             if let connector { connectors.append(connector) }
             diagnostics += faults
         }
-        diagnostics += file.checkReferences() + checkAddresses(connectors, file)
+        diagnostics += file.checkReferences() + checkAddresses(connectors, file) + file.checkMoney()
         // Stable by line; what concerns no line comes last.
         let ordered = diagnostics.enumerated().sorted {
             ($0.element.line == 0 ? .max : $0.element.line, $0.offset) < ($1.element.line == 0 ? .max : $1.element.line, $1.offset)

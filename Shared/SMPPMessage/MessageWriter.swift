@@ -19,7 +19,7 @@ public enum MessageWriter {
     /// taken from its id.
     public static func submitSms(for message: ShortMessage, encoding: EncodingOptions = .init()) throws(Unwritable) -> [SubmitSm] {
         var template = try template(message)
-        template.registeredDelivery = message.reportRequest == .none ? .none : .final
+        template.registeredDelivery = message.awaitsReport ? .final : .none
         if message.intermediateReports {
             template.registeredDelivery = RegisteredDelivery(rawValue: template.registeredDelivery.rawValue | 0x10)
         }

@@ -6,7 +6,8 @@ public enum AccountStore {
     private static let columns = """
         u.userid, u.username, u.created, u.creditssend, u.creditssenddec, u.charge_balance, u.charge_balance_postpaid_limit,
         u.allowpostpaid, u.maxsessions, u.throughput, u.lastlogin, u.lastfailedlogin, u.lastipstr, u.lockeduntil, u.usergroup,
-        u.fullname, u.company, u.phone, u.route, u.routedlr, u.foresourceaddr, u.currency
+        u.fullname, u.company, u.phone, u.route, u.routedlr, u.foresourceaddr, u.currency, u.charge_on,
+        u.dlr_per_part
         """
 
     // MARK: Login
