@@ -71,7 +71,7 @@ let package = Package(
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", "CPlatform", logging]),
         shared("Database", ["CLibPQ", "Pricing", logging]),
-        shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
+        shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", protobuf, crypto, cryptoExtras, logging]),
         shared(
             "ServiceKit",
             [

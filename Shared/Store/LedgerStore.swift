@@ -124,9 +124,11 @@ public enum LedgerStore {
     }
 
     /// The same inside an open transaction. The account's row stays locked until it ends.
+    /// - Parameter mayOverdraw: an imported balance is what it is.
     @discardableResult
     static func book(
-        _ connection: Connection, username: String, amount: Money, mechanism: Mechanism? = nil, by who: String, note: String?
+        _ connection: Connection, username: String, amount: Money, mechanism: Mechanism? = nil, by who: String, note: String?,
+        mayOverdraw: Bool = false
     ) throws -> Money {
         guard amount != .zero else { throw StoreError.invalid("the amount is zero") }
         let before = try lockAccounts(connection, usernames: [username])
@@ -136,7 +138,7 @@ public enum LedgerStore {
         guard let new = try? old.adding(amount), new <= .columnMaximum, new.micros >= -Money.columnMaximum.micros else {
             throw StoreError.invalid("the balance would be out of range")
         }
-        guard amount > .zero || new >= .zero || account.isPostpaid else {
+        guard amount > .zero || new >= .zero || account.isPostpaid || mayOverdraw else {
             throw StoreError.invalid("the balance of the prepaid account \(username), \(old), does not cover \(amount)")
         }
         guard account.giveBack(amount, mechanism) else { throw StoreError.invalid("the balance would be out of range") }
