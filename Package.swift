@@ -72,15 +72,19 @@ let package = Package(
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", "CPlatform", logging]),
         shared("Database", ["CLibPQ", "Pricing", logging]),
-        shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", crypto, cryptoExtras, logging]),
+        shared("Store", ["Database", "Configuration", "Pricing", "Routing", "Message", protobuf, crypto, cryptoExtras, logging]),
         shared(
             "ServiceKit",
-            ["Bus", "Database", "Store", "Message", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle, signals]),
+            [
+                "Bus", "Database", "Store", "Message", "Pricing", "CPlatform", protobuf, nioCore, nioPosix, nioHTTP1, logging, lifecycle,
+                signals,
+            ]),
 
         service(
             "IngressSMPP",
             [
-                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
+                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "SMPP", "SMPPMessage", "Charset", protobuf,
+                nioCore,
                 nioPosix,
                 logging, lifecycle,
             ]),
@@ -91,10 +95,11 @@ let package = Package(
                 nioPosix,
                 logging, lifecycle,
             ]),
+        service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "Routing", logging, lifecycle]),
         service(
-            "Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "Routing", logging, lifecycle]),
-        service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
-        service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
+            "Billing",
+            ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
+        service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", logging, lifecycle]),
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
         service("Delay", ["ServiceKit", "Bus", "Message", logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
@@ -123,7 +128,8 @@ let package = Package(
         tests(
             "Stages",
             [
-                "Billing", "DLRMatcher", "RouteLog", "Router", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing",
+                "Billing", "DLRMatcher", "RouteLog", "Router", "ServiceKit", "Bus", "Configuration", "Database", "Store", "Message",
+                "Pricing", "Routing",
                 "TestSupport", protobuf,
             ]),
         // Tests, and what several of them share.
@@ -141,5 +147,6 @@ let package = Package(
         // A stage that tests start and kill; it is no part of the product.
         .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
+        tests("Money", ["Pricing", "Routing"]),
     ]
 )

@@ -1,45 +1,53 @@
 import Bus
+import Configuration
 import Database
 import Message
-import Pricing
-import Routing
+package import Pricing
 public import ServiceKit
 public import ServiceLifecycle
+import Store
 
-/// Prices what was routed, books it, and queues it for its connector; takes back what a provider refused.
+/// Prices what was routed, books it, and queues it for its connector; gives back, by the account's policy, what did not come about.
 public enum BillingService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
-        let prices = try await Snapshot("prices", context) { connection in try loadPriceTable(connection) }
+        let tables = try await Snapshot("prices", context) { connection in try BillingTables(connection) }
         let ids = SharedMessageIDs(try await context.messageIDs())
         let url = context.environment.databaseURL
         let instance = context.environment.instance
         let stage = StageService(
-            context.environment, health: context.health, name: "billing", topics: [Topics.routed, Topics.submitted],
+            context.environment, health: context.health, name: "billing", topics: [Topics.routed, Topics.submitted, Topics.refunds],
             makeTransform: {
                 // The stage's thread has a connection of its own; it is made anew with the transform after a failure.
-                BillingTransform(prices: { prices.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance) })
+                BillingTransform(tables: { tables.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance) })
             })
-        return [prices, stage]
+        return [tables, stage]
     }
 }
 
-func loadPriceTable(_ connection: Connection) throws -> PriceTable {
-    let rows = try connection.query(
-        """
-        SELECT priceid, prefix, account, in_connector, out_connector, charge, charge_cost, currency,
-               (extract(epoch FROM valid_from) * 1000)::bigint AS valid_from_ms,
-               (extract(epoch FROM valid_until) * 1000)::bigint AS valid_until_ms
-        FROM price WHERE NOT disabled
-        """)
-    return PriceTable(
-        try rows.map { row in
-            Price(
-                id: try row.int("priceid"),
-                scope: PriceScope(
-                    prefix: try row.text("prefix"), account: try row.optionalText("account"),
-                    inConnector: try row.optionalText("in_connector"),
-                    outConnector: try row.optionalText("out_connector")),
-                charge: try row.optionalMoney("charge"), cost: try row.optionalMoney("charge_cost"), currency: try row.text("currency"),
-                validFrom: try row.optionalInt("valid_from_ms"), validUntil: try row.optionalInt("valid_until_ms"))
-        })
+/// What billing looks up for each message; read again when it changes.
+package struct BillingTables: Sendable {
+    package var prices: PriceTable
+    /// Connectors that we open: what comes in over them are messages from phones.
+    package var providers: Set<String>
+    /// Connectors that clients open: what goes out over them is ordered by account.
+    package var clients: Set<String>
+
+    /// DISABLE_CREDITS: accounts without `charge_balance` send for nothing.
+    package var ignoresCredits: Bool
+
+    package init(prices: PriceTable, providers: Set<String> = [], clients: Set<String> = [], ignoresCredits: Bool = false) {
+        self.prices = prices
+        self.ignoresCredits = ignoresCredits
+        self.providers = providers
+        self.clients = clients
+    }
+
+    init(_ connection: Connection) throws(DatabaseError) {
+        let connectors = try ConnectorStore.load(connection).connectors
+        prices = try PriceStore.table(connection)
+        providers = Set(connectors.filter { $0.direction == .outgoing }.map(\.name))
+        clients = Set(connectors.filter { $0.direction == .incoming }.map(\.name))
+        let disabled = try ConnectorStore.general(connection, "DISABLE_CREDITS")
+        ignoresCredits = disabled.map { !["0", "no", "false", "off"].contains($0.lowercased()) } ?? false
+    }
 }

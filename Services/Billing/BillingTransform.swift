@@ -1,52 +1,101 @@
-import Bus
-import Database
+package import Bus
+package import Database
 import Message
 import Pricing
-import ServiceKit
+package import ServiceKit
+import Store
 
 /// Books a batch in one PostgreSQL transaction and says what becomes of each message.
 ///
-/// Replays change nothing: a message that has its ledger entry already is passed on with the amounts of that entry, whatever the
-/// prices say now. A refusal leaves no trace in the ledger; if its batch is replayed, it is simply decided again.
-final class BillingTransform: StageTransform {
-    private let prices: () -> PriceTable
+/// Replays change nothing: what a decision wrote to the ledger decides the same again (`MessageBook`), whatever the prices say now. A
+/// refusal of a message that nothing was booked for leaves no trace; if its batch is replayed, it is simply decided again.
+package final class BillingTransform: StageTransform {
+    private static let sweepMilliseconds: Int64 = 30_000
+
+    private let tables: () -> BillingTables
     private let ids: SharedMessageIDs
     private let connect: () throws -> Connection
     private var connection: Connection?
+    private var sweep = ReservationSweep()
+    private var lastSweep: Int64 = 0
 
-    init(prices: @escaping () -> PriceTable, ids: SharedMessageIDs, connect: @escaping () throws -> Connection) {
-        self.prices = prices
+    package init(tables: @escaping () -> BillingTables, ids: SharedMessageIDs, connect: @escaping () throws -> Connection) {
+        self.tables = tables
         self.ids = ids
         self.connect = connect
     }
 
-    func process(_ batch: [Record]) throws -> StageOutput {
-        var messages: [ShortMessage] = []
-        var refused: [Submission] = []
+    package func process(_ batch: [Record]) throws -> StageOutput {
+        var work: [Work] = []
+        work.reserveCapacity(batch.count)
+        let tables = tables()
+        let now = wallClockMilliseconds()
+        var output = StageOutput()
         for record in batch {
-            if record.topic == Topics.routed {
-                messages.append(try decode(ShortMessage.self, record))
-            } else {
+            switch record.topic {
+            case Topics.routed:
+                let message = try decode(ShortMessage.self, record)
+                if message.account.isEmpty, tables.providers.contains(message.inConnector) {
+                    // From a phone, for nobody who pays.
+                    var charge = Charge()
+                    charge.mechanism = 1
+                    output.records.append(queue(message, charge, tables, now))
+                } else {
+                    work.append(.price(message))
+                }
+            case Topics.refunds:
                 let submission = try decode(Submission.self, record)
-                // Only an end without delivery gives money back; most submissions are of no interest here.
-                if submission.status.isFinal, submission.status != .relayed, submission.message.charge.mechanism > 1 {
-                    refused.append(submission)
+                let priced = submission.message.charge.revision >= LedgerKind.charge.revision
+                work.append(.settle(submission, submission.taken ? .notDelivered : priced ? .notSent : .unpriced))
+            default:
+                let submission = try decode(Submission.self, record)
+                // Most submissions are of no interest here.
+                guard submission.message.charge.mechanism > 1 else { continue }
+                if submission.status.isFinal, submission.status != .relayed {
+                    work.append(.settle(submission, .notSent))
+                } else if submission.parts != 0, submission.parts != max(1, submission.message.parts) {
+                    work.append(.correct(submission))
                 }
             }
         }
-        guard !messages.isEmpty || !refused.isEmpty else { return StageOutput() }
-        let connection = try usable()
-        let now = wallClockMilliseconds()
-        let prices = prices()
-        do {
-            return try connection.transaction {
-                var books = try Books.open(connection, messages: messages, refused: refused)
-                var output = StageOutput()
-                for message in messages { output.records += book(message, &books, prices, now) }
-                for submission in refused { output.records += refund(submission, &books, now) }
-                try books.write(connection)
-                return output
+        guard !work.isEmpty else { return output }
+        try inTransaction { connection in
+            let before = try LedgerStore.lockAccounts(connection, usernames: Set(work.map(\.message.account)))
+            var desk = BookingDesk(
+                accounts: before, books: try LedgerStore.books(connection, msgids: Array(Set(work.map(\.message.msgid)))))
+            for item in work {
+                switch item {
+                case .price(let message): output.records += price(message, &desk, tables, now)
+                case .settle(let submission, let ending): output.records += settle(submission, ending, &desk, now)
+                case .correct(let submission): output.records += correct(submission, &desk, now)
+                }
             }
+            try LedgerStore.write(connection, entries: desk.added, before: before, after: desk.accounts)
+        }
+        try sweepIfDue(now)
+        return output
+    }
+
+    package func idle() throws -> StageOutput {
+        try sweepIfDue(wallClockMilliseconds())
+        return StageOutput()
+    }
+
+    private func sweepIfDue(_ now: Int64) throws {
+        guard now - lastSweep >= BillingTransform.sweepMilliseconds else { return }
+        lastSweep = now
+        do {
+            try sweep.run(try usable(), now: now)
+        } catch {
+            connection = nil
+            throw error
+        }
+    }
+
+    private func inTransaction(_ body: (Connection) throws -> Void) throws {
+        let connection = try usable()
+        do {
+            try connection.transaction { try body(connection) }
         } catch {
             // Whatever state it is in now, the next try begins with a fresh one.
             self.connection = nil
@@ -61,73 +110,131 @@ final class BillingTransform: StageTransform {
         return fresh
     }
 
-    /// Prices and charges one message.
-    private func book(_ message: ShortMessage, _ books: inout Books, _ prices: PriceTable, _ now: Int64) -> [OutgoingRecord] {
-        func refuse(_ text: String) -> [OutgoingRecord] {
-            Reports.end(message, as: .rejected, reason: 0, text: text, at: now, reportID: ids.next(now: now))
+    // MARK: One message
+
+    private enum Work {
+        case price(ShortMessage)
+        case settle(Submission, MessageBook.Ending)
+        case correct(Submission)
+
+        var message: ShortMessage {
+            switch self {
+            case .price(let message): message
+            case .settle(let submission, _), .correct(let submission): submission.message
+            }
         }
-        if let entry = books.existing[message.msgid] { return [queue(message, entry.charge, now)] }
-        let parts = Int(max(1, message.parts))
-        guard var account = books.accounts[message.account] else { return refuse("unknown account") }
-        let quote = prices.quote(
-            destination: message.destination.number, account: message.account, inConnector: message.inConnector,
-            outConnector: message.outConnector, now: now)
-        let amount: Money
-        switch account.mechanism {
-        case .charges:
-            guard let quote else { return refuse("no price for this destination") }
-            guard let sum = try? quote.charge.multiplied(by: parts) else { return refuse("the price is too large") }
-            amount = sum
-        case .credits: amount = Money(micros: Int64(parts) * 1_000_000)
-        }
-        guard let cost = try? (quote?.cost ?? .zero).multiplied(by: parts) else { return refuse("the cost is too large") }
-        guard account.take(amount) else { return refuse("balance too low") }
-        books.accounts[message.account] = account
-        let entry = LedgerEntry(
-            msgid: message.msgid, kind: .charge, userID: account.userID, username: account.username, amount: Money(micros: -amount.micros),
-            balanceAfter: account.balance, mechanism: account.mechanism, cost: cost,
-            chargePriceID: account.mechanism == .charges ? quote?.chargePriceID : nil, costPriceID: quote?.costPriceID,
-            currency: quote?.currency ?? "")
-        books.added.append(entry)
-        var charge = Charge()
-        charge.chargeMicros = amount.micros
-        charge.costMicros = cost.micros
-        charge.chargePriceID = entry.chargePriceID ?? 0
-        charge.costPriceID = entry.costPriceID ?? 0
-        charge.currency = quote?.currency ?? ""
-        charge.mechanism = UInt32(account.mechanism.rawValue)
-        return [queue(message, charge, now)]
     }
 
-    private func queue(_ message: ShortMessage, _ charge: Charge, _ now: Int64) -> OutgoingRecord {
+    /// The accounts and books of a batch, and what it adds to them.
+    private struct BookingDesk {
+        var accounts: [String: PayingAccount]
+        var books: [Int64: MessageBook]
+        var added: [LedgerEntry] = []
+
+        /// Lets `body` work on the book and the account of a message, and keeps what it did.
+        mutating func work<R>(on message: ShortMessage, _ body: (inout MessageBook, inout PayingAccount) -> (R, LedgerEntry?)) -> R? {
+            guard var account = accounts[message.account] else { return nil }
+            var book = books[message.msgid] ?? MessageBook(msgid: message.msgid)
+            let (result, entry) = body(&book, &account)
+            accounts[message.account] = account
+            books[message.msgid] = book
+            if let entry { added.append(entry) }
+            return result
+        }
+    }
+
+    /// Prices and charges one message.
+    private func price(_ message: ShortMessage, _ desk: inout BookingDesk, _ tables: BillingTables, _ now: Int64) -> [OutgoingRecord] {
+        if tables.ignoresCredits, let account = desk.accounts[message.account], account.mechanism == .credits {
+            var charge = Charge()
+            charge.mechanism = 1
+            return [queue(message, charge, tables, now)]
+        }
+        let charging = desk.work(on: message) { book, account in
+            let quote = tables.prices.quote(
+                destination: message.destination.number, account: message.account, inConnector: message.inConnector,
+                outConnector: message.outConnector, currency: account.currency, needsCharge: account.mechanism == .charges, now: now)
+            let charging = book.charge(
+                pass: message.triedConnectors.count, parts: Int(max(1, message.parts)), quote: quote, account: &account)
+            let added: LedgerEntry? =
+                switch charging {
+                case .charged(_, let entry), .refused(_, _, let entry): entry
+                }
+            return (charging, added)
+        }
+        switch charging {
+        case .charged(let standing, _):
+            let policy = desk.accounts[message.account]?.policy ?? .send
+            return [queue(message, Charge(standing, policy: policy), tables, now)]
+        case .refused(let why, let standing, _):
+            return Reports.end(
+                message, as: .rejected, reason: 0, text: why, at: now, reportID: ids.next(now: now),
+                settled: standing.map { Charge($0) } ?? Charge())
+        case nil:
+            return Reports.end(
+                message, as: .rejected, reason: 0, text: "unknown account", at: now, reportID: ids.next(now: now), settled: Charge())
+        }
+    }
+
+    private func queue(_ message: ShortMessage, _ charge: Charge, _ tables: BillingTables, _ now: Int64) -> OutgoingRecord {
         var priced = message
         priced.charge = charge
         priced.times.priced = now
         let topic = message.priority > 1 ? Topics.priorityQueue(message.outConnector) : Topics.queue(message.outConnector)
-        return OutgoingRecord(topic: topic, key: message.destination.number, value: encode(priced))
+        let key = tables.clients.contains(message.outConnector) && !message.account.isEmpty ? message.account : message.destination.number
+        return OutgoingRecord(topic: topic, key: key, value: encode(priced))
     }
 
-    /// Gives back what was charged for a message that the provider did not take.
-    private func refund(_ submission: Submission, _ books: inout Books, _ now: Int64) -> [OutgoingRecord] {
+    /// Gives back what the account's policy gives back for a message that did not come about.
+    private func settle(
+        _ submission: Submission, _ ending: MessageBook.Ending, _ desk: inout BookingDesk, _ now: Int64
+    ) -> [OutgoingRecord] {
         let message = submission.message
+        // The policy of the moment at which the price was booked.
+        let policy = ChargePolicy(rawValue: message.charge.policy) ?? .send
+        let why = submission.reasonText.isEmpty ? "\(submission.status)" : submission.reasonText
+        let standing = desk.work(on: message) { book, account -> (MessageBook.Standing?, LedgerEntry?) in
+            guard let (standing, entry) = book.settle(ending, policy: policy, why: why, account: &account) else { return (nil, nil) }
+            return (standing, entry)
+        }
+        return news(message, standing ?? nil, policy, now)
+    }
+
+    private func correct(_ submission: Submission, _ desk: inout BookingDesk, _ now: Int64) -> [OutgoingRecord] {
+        let message = submission.message
+        let standing = desk.work(on: message) { book, account -> (MessageBook.Standing?, LedgerEntry?) in
+            guard
+                let (standing, entry) = book.correct(
+                    priced: Int(max(1, message.parts)), sent: Int(submission.parts), account: &account)
+            else { return (nil, nil) }
+            return (standing, entry)
+        }
+        return news(message, standing ?? nil, ChargePolicy(rawValue: message.charge.policy) ?? .send, now)
+    }
+
+    /// Tells the log how the charge stands now.
+    private func news(
+        _ message: ShortMessage, _ standing: MessageBook.Standing?, _ policy: ChargePolicy, _ now: Int64
+    ) -> [OutgoingRecord] {
+        guard let standing else { return [] }
         var event = Event()
         event.msgid = message.msgid
         event.at = now
-        event.charge = Charge()
-        event.charge.mechanism = message.charge.mechanism
-        event.charge.currency = message.charge.currency
-        let record = OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event))
-        if books.refunded.contains(message.msgid) { return [record] }
-        guard var account = books.accounts[message.account], let entry = books.existing[message.msgid] else { return [] }
-        let amount = Money(micros: entry.charge.chargeMicros)
-        guard account.giveBack(amount) else { return [] }
-        books.accounts[message.account] = account
-        books.refunded.insert(message.msgid)
-        books.added.append(
-            LedgerEntry(
-                msgid: message.msgid, kind: .refund, userID: account.userID, username: account.username, amount: amount,
-                balanceAfter: account.balance, mechanism: account.mechanism, cost: .zero, chargePriceID: nil, costPriceID: nil,
-                currency: entry.charge.currency))
-        return [record]
+        event.charge = Charge(standing, policy: policy)
+        return [OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event))]
+    }
+}
+
+extension Charge {
+    init(_ standing: MessageBook.Standing, policy: ChargePolicy? = nil) {
+        self.init()
+        chargeMicros = standing.charge.micros
+        costMicros = standing.cost.micros
+        chargePriceID = standing.chargePriceID ?? 0
+        costPriceID = standing.costPriceID ?? 0
+        currency = standing.currency
+        mechanism = UInt32(standing.mechanism.rawValue)
+        revision = standing.revision
+        self.policy = policy?.rawValue ?? 0
     }
 }

@@ -2,6 +2,7 @@ import Bus
 import Database
 public import ServiceKit
 public import ServiceLifecycle
+import Store
 
 /// Joins what was submitted with what the providers report, and tells the client.
 public enum DLRMatcherService {
@@ -9,13 +10,17 @@ public enum DLRMatcherService {
         let ids = SharedMessageIDs(try await context.messageIDs())
         let url = context.environment.databaseURL
         let instance = context.environment.instance
+        let rules = try await Snapshot("connectors", context) { ReportRules(try ConnectorStore.load($0).connectors) }
         let stage = StageService(
             context.environment, health: context.health, name: "dlr-matcher", topics: [Topics.submitted, Topics.receipts],
             configure: { settings in
                 // A submission and its receipt have the same key: the same partition of both topics goes to the same instance.
                 settings.consumer.assignor = .range
             },
-            makeTransform: { MatcherTransform(ids: ids, connect: { try Connection(url: url, applicationName: instance) }) })
-        return [stage]
+            makeTransform: {
+                MatcherTransform(
+                    rules: { rules.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance) })
+            })
+        return [rules, stage]
     }
 }

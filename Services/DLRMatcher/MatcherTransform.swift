@@ -10,12 +10,14 @@ import ServiceKit
 final class MatcherTransform: StageTransform {
     private static let sweepMilliseconds: Int64 = 2_000
 
+    private let rules: () -> ReportRules
     private let ids: SharedMessageIDs
     private let connect: () throws -> Connection
     private var connection: Connection?
     private var lastSweep: Int64 = 0
 
-    init(ids: SharedMessageIDs, connect: @escaping () throws -> Connection) {
+    init(rules: @escaping () -> ReportRules, ids: SharedMessageIDs, connect: @escaping () throws -> Connection) {
+        self.rules = rules
         self.ids = ids
         self.connect = connect
     }
@@ -23,11 +25,14 @@ final class MatcherTransform: StageTransform {
     func process(_ batch: [Record]) throws -> StageOutput {
         var submissions: [(submission: Submission, position: String)] = []
         var receipts: [MatchReceipt] = []
+        let rules = rules()
         for record in batch {
             if record.topic == Topics.submitted {
                 submissions.append((try decode(Submission.self, record), record.position))
             } else {
-                receipts.append(MatchReceipt(receipt: try decode(Receipt.self, record), source: record.position, bytes: record.value))
+                receipts.append(
+                    MatchReceipt(
+                        receipt: try decode(Receipt.self, record), source: record.position, bytes: record.value, rules: rules))
             }
         }
         let now = wallClockMilliseconds()
@@ -35,16 +40,17 @@ final class MatcherTransform: StageTransform {
         var opened: [OpenEntry] = []
         for (submission, _) in submissions {
             if submission.status == .submitted {
-                opened += OpenEntry.entries(of: submission, now: now)
+                opened += OpenEntry.entries(
+                    of: submission, now: now, expirySeconds: rules.expirySeconds(submission.connector))
             } else {
-                output.records += ended(submission, now)
+                output.records += ended(submission, rules, now)
             }
         }
         if !opened.isEmpty || !receipts.isEmpty {
             let matched = try inTransaction { connection in
-                try Matching.run(connection, opened: opened, receipts: receipts, now: now)
+                try Matching.run(connection, opened: opened, receipts: receipts, rules: rules)
             }
-            output.records += matched.reports.flatMap { report($0, now) }
+            output.records += matched.reports.flatMap { report($0, rules, now) }
             if !matched.usedEarly.isEmpty {
                 output.afterCommit = { [self] in
                     // A crash before this leaves rows that the sweep recognizes as used.
@@ -93,8 +99,9 @@ final class MatcherTransform: StageTransform {
     }
 
     /// What ended at the provider's answer: refused, or taken by one that sends no reports.
-    private func ended(_ submission: Submission, _ now: Int64) -> [OutgoingRecord] {
+    private func ended(_ submission: Submission, _ rules: ReportRules, _ now: Int64) -> [OutgoingRecord] {
         guard Reports.wants(submission.message.reportRequest, submission.status) else { return [] }
+        guard submission.status != .relayed || rules.generatesReports(submission.connector) else { return [] }
         var report = Report()
         report.status = submission.status == .relayed ? .delivered : submission.status
         report.smscid = submission.smscids.first ?? ""
@@ -103,23 +110,34 @@ final class MatcherTransform: StageTransform {
         report.submittedAt = submission.message.times.submitted
         report.doneAt = now
         report.connector = submission.connector
-        return Reports.reportRecords(for: submission.message, report: report, id: ids.next(now: now), at: now)
+        return Reports.reportRecords(
+            for: submission.message, report: report, id: ids.next(now: now), at: now,
+            to: rules.target(for: submission.message, broughtBy: submission.connector))
     }
 
-    /// The news for the log, and the client's report where one was asked for.
-    private func report(_ matched: MatchedReport, _ now: Int64) -> [OutgoingRecord] {
-        var event = Event()
-        event.msgid = matched.message.msgid
-        event.at = matched.receivedAt == 0 ? now : matched.receivedAt
-        event.connector = matched.report.connector
-        event.report = matched.report
-        if matched.report.status.isFinal { event.status = matched.report.status }
-        var records = [OutgoingRecord(topic: Topics.events, key: String(event.msgid), value: encode(event))]
-        let tellsClient =
-            matched.report.status.isFinal
-            ? Reports.wants(matched.message.reportRequest, matched.report.status) : matched.message.intermediateReports
-        if tellsClient {
-            records += Reports.reportRecords(for: matched.message, report: matched.report, id: ids.next(now: now), at: now)
+    /// The news for the log, the client's report where one was asked for, and the money of who pays on delivery.
+    private func report(_ matched: MatchedReport, _ rules: ReportRules, _ now: Int64) -> [OutgoingRecord] {
+        let message = matched.message
+        let status = matched.report.status
+        var records: [OutgoingRecord] = []
+        if matched.isNews {
+            var event = Event()
+            event.msgid = message.msgid
+            event.at = matched.receivedAt == 0 ? now : matched.receivedAt
+            event.connector = matched.report.connector
+            event.report = matched.report
+            if status.isFinal { event.status = status }
+            records.append(OutgoingRecord(topic: Topics.events, key: String(event.msgid), value: encode(event)))
+            if status.isFinal, status != .delivered, status != .relayed, message.charge.policy == 3 {
+                let why = matched.report.reasonText.isEmpty ? "\(status)" : matched.report.reasonText
+                records.append(Reports.refund(message, status: status, why: why, taken: true))
+            }
+        }
+        let tellsClient = status.isFinal ? Reports.wants(message.reportRequest, status) : message.intermediateReports
+        if tellsClient, matched.isForClient {
+            records += Reports.reportRecords(
+                for: message, report: matched.report, id: ids.next(now: now), at: now,
+                to: rules.target(for: message, broughtBy: matched.report.connector))
         }
         return records
     }

@@ -11,61 +11,114 @@ enum Matching {
         var usedEarly: [String] = []
     }
 
-    static func run(_ connection: Connection, opened: [OpenEntry], receipts: [MatchReceipt], now: Int64) throws -> Result {
+    static func run(
+        _ connection: Connection, opened: [OpenEntry], receipts: [MatchReceipt], rules: ReportRules
+    ) throws -> Result {
         var result = Result()
         var receipts = receipts
+        var early: Set<String> = []
         if !opened.isEmpty {
-            try insert(opened, connection)
-            let early = try earlyReceipts(for: opened, connection)
-            result.usedEarly = early.map(\.source)
-            receipts += early
+            try OpenEntry.insert(opened, connection)
+            let waiting = try EarlyReceipts.load(for: opened, rules, connection)
+            early = Set(waiting.map(\.source))
+            receipts += waiting
         }
         guard !receipts.isEmpty else { return result }
-        var entries = try StoredEntry.locked(for: Set(receipts.map(\.key)), connection)
+        var entries = try StoredEntry.locked(
+            for: Set(receipts.flatMap(\.keys)), msgids: receipts.map(\.receipt.msgid).filter { $0 != 0 }, connection)
         let known = Dictionary(grouping: entries.indices, by: { entries[$0].key })
+        let byMessage = Dictionary(grouping: entries.indices, by: { entries[$0].msgid })
         var sequence = try nextSequence(count: receipts.count, connection)
         var touched: Set<Int64> = []
-        var changed: [Int] = []
+        var changed: Set<Int> = []
         var unmatched: [MatchReceipt] = []
         for receipt in receipts {
-            let candidates = known[receipt.key] ?? []
+            let candidates =
+                receipt.receipt.msgid != 0
+                ? byMessage[receipt.receipt.msgid] ?? [] : receipt.keys.flatMap { known[$0] ?? [] }
             if let again = candidates.first(where: { entries[$0].closedBy == receipt.source }) {
                 touched.insert(entries[again].msgid)  // a replay: say the same again
+                if early.contains(receipt.source) { result.usedEarly.append(receipt.source) }
                 continue
             }
-            // The newest first: providers use their ids again after some time.
-            guard let open = candidates.filter({ entries[$0].closedBy == nil }).max(by: { entries[$0].msgid < entries[$1].msgid }) else {
-                if candidates.isEmpty, !result.usedEarly.contains(receipt.source) { unmatched.append(receipt) }
-                continue  // closed by another receipt: this one is a provider's duplicate
+            guard let best = best(of: candidates, entries, for: receipt) else {
+                // Closed by another receipt: this one is a provider's duplicate. Unless it speaks of another number: then the provider
+                // uses the id again, and the submission is still to come.
+                let isDuplicate = candidates.contains { fits(entries[$0], receipt) }
+                if !isDuplicate, receipt.receipt.msgid == 0, !early.contains(receipt.source) { unmatched.append(receipt) }
+                continue
             }
+            if early.contains(receipt.source) { result.usedEarly.append(receipt.source) }
             guard receipt.receipt.status.isFinal else {
-                if let buffered = entries[open].report(of: receipt.receipt) { result.reports.append(buffered) }
+                result.reports.append(entries[best].report(of: receipt.receipt))
                 continue
             }
-            entries[open].close(by: receipt, sequence: sequence)
+            // Where the provider gave several parts one id, it reports once for all of them.
+            let chosen = entries[best]
+            for index in candidates where entries[index].msgid == chosen.msgid && entries[index].closedBy == nil {
+                entries[index].close(by: receipt, sequence: sequence)
+                changed.insert(index)
+            }
             sequence += 1
-            changed.append(open)
-            touched.insert(entries[open].msgid)
+            touched.insert(chosen.msgid)
         }
-        if !changed.isEmpty { try StoredEntry.write(changed.map { entries[$0] }, connection) }
-        if !unmatched.isEmpty { try park(unmatched, connection) }
+        if !changed.isEmpty { try StoredEntry.write(changed.sorted().map { entries[$0] }, connection) }
+        if !unmatched.isEmpty { try EarlyReceipts.keep(unmatched, connection) }
         result.reports += finished(entries, touched: touched, sources: Set(receipts.map(\.source)))
         return result
     }
 
-    /// Messages whose every part is closed, the last of them by a record of this batch.
+    /// The open entry that a receipt means: written in the same notation rather than in another, the same text rather than the same
+    /// number, of the number that it speaks of rather than of another, and the newest: providers use their ids again after some time.
+    private static func best(of candidates: [Int], _ entries: [StoredEntry], for receipt: MatchReceipt) -> Int? {
+        func rank(_ entry: StoredEntry) -> (Int, Int, Int, Int64) {
+            (
+                entry.key.key == receipt.key ? 1 : 0, entry.smscid == receipt.receipt.smscid ? 1 : 0, fits(entry, receipt) ? 1 : 0,
+                entry.msgid
+            )
+        }
+        return candidates.filter { index in
+            let entry = entries[index]
+            guard entry.closedBy == nil else { return false }
+            if receipt.receipt.msgid != 0 || entry.key.key == receipt.key { return true }
+            // In another notation: configured, or else believed only where the number fits too.
+            return receipt.isNotationKnown || ProviderID.sameNumber(receipt.receipt.source.number, entry.message.destination.number)
+        }
+        .max { rank(entries[$0]) < rank(entries[$1]) }
+    }
+
+    /// Whether the receipt speaks of the entry's recipient; one that names nobody may.
+    private static func fits(_ entry: StoredEntry, _ receipt: MatchReceipt) -> Bool {
+        let number = receipt.receipt.source.number
+        return number.isEmpty || ProviderID.sameNumber(number, entry.message.destination.number)
+    }
+
+    /// Messages whose every part is closed, the last of them by a record of this batch; and parts closed by it, where the account wants
+    /// to hear of each.
     private static func finished(_ entries: [StoredEntry], touched: Set<Int64>, sources: Set<String>) -> [MatchedReport] {
         var reports: [MatchedReport] = []
         for (msgid, parts) in Dictionary(grouping: entries, by: \.msgid) where touched.contains(msgid) {
-            guard let first = parts.first, parts.count >= first.parts, parts.allSatisfy({ $0.closedBy != nil }) else { continue }
+            guard let first = parts.first else { continue }
+            let byPart = first.message.reportPerPart && first.parts > 1
+            if byPart {
+                for part in parts {
+                    guard let by = part.closedBy, sources.contains(by) else { continue }
+                    var report = part.finalReport(at: part)
+                    report.isNews = false
+                    reports.append(report)
+                }
+            }
+            guard parts.count >= first.parts, parts.allSatisfy({ $0.closedBy != nil }) else { continue }
             guard let last = parts.max(by: { $0.closedSequence < $1.closedSequence }), let by = last.closedBy, sources.contains(by) else {
                 continue  // it was told when its last part was closed
             }
             // One part that failed makes the whole message unreadable: the worst end is the message's.
             let worst = parts.max { severity($0.status) < severity($1.status) } ?? last
-            if let report = worst.finalReport(at: last) { reports.append(report) }
+            var report = worst.finalReport(at: last)
+            report.isForClient = !byPart
+            reports.append(report)
         }
-        return reports.sorted { $0.message.msgid < $1.message.msgid }
+        return reports.sorted { ($0.message.msgid, $0.report.smscid) < ($1.message.msgid, $1.report.smscid) }
     }
 
     private static func severity(_ status: Status) -> Int {
@@ -77,53 +130,68 @@ enum Matching {
         }
     }
 
-    private static func insert(_ opened: [OpenEntry], _ connection: Connection) throws {
-        _ = try connection.execute(
-            """
-            INSERT INTO open_dlr (connector, smscid, msgid, part, parts, record, created, expires)
-            SELECT c, s, m, p, n, r, now(), to_timestamp(e / 1000.0)
-            FROM unnest($1::text[], $2::text[], $3::bigint[], $4::int[], $5::int[], $6::bytea[], $7::bigint[]) AS t(c, s, m, p, n, r, e)
-            ON CONFLICT DO NOTHING
-            """,
-            [
-                .textArray(opened.map(\.connector)), .textArray(opened.map(\.smscid)), .intArray(opened.map(\.msgid)),
-                .intArray(opened.map(\.part)), .intArray(opened.map(\.parts)), .bytesArray(opened.map(\.record)),
-                .intArray(opened.map(\.expires)),
-            ])
-    }
-
-    private static func earlyReceipts(for opened: [OpenEntry], _ connection: Connection) throws -> [MatchReceipt] {
-        let rows = try connection.query(
-            """
-            SELECT e.source, e.record FROM early_receipt e
-            JOIN unnest($1::text[], $2::text[]) AS k(connector, smscid) ON e.connector = k.connector AND e.smscid = k.smscid
-            ORDER BY e.received
-            """, [.textArray(opened.map(\.connector)), .textArray(opened.map(\.smscid))])
-        return try rows.map { row in
-            let bytes = try row.bytes("record")
-            return MatchReceipt(receipt: try Receipt(serializedBytes: bytes), source: try row.text("source"), bytes: bytes)
-        }
-    }
-
-    /// Keeps receipts that came before their submission was known here.
-    private static func park(_ receipts: [MatchReceipt], _ connection: Connection) throws {
-        _ = try connection.execute(
-            """
-            INSERT INTO early_receipt (connector, smscid, source, record, received)
-            SELECT c, s, q, r, now() FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) AS t(c, s, q, r)
-            ON CONFLICT DO NOTHING
-            """,
-            [
-                .textArray(receipts.map(\.receipt.connector)), .textArray(receipts.map(\.receipt.smscid)),
-                .textArray(receipts.map(\.source)),
-                .bytesArray(receipts.map(\.bytes)),
-            ])
-    }
-
     /// The first of `count` numbers that rise with every closing, over all instances.
     private static func nextSequence(count: Int, _ connection: Connection) throws -> Int64 {
         let rows = try connection.query(
             "SELECT min(n) AS first FROM (SELECT nextval('open_dlr_closing') AS n FROM generate_series(1, $1::int)) AS s", [.int(count)])
         return try rows.first?.int("first") ?? 0
+    }
+}
+
+extension OpenEntry {
+    static func insert(_ opened: [OpenEntry], _ connection: Connection) throws {
+        _ = try connection.execute(
+            """
+            INSERT INTO open_dlr (connector, smscid, match_key, msgid, part, parts, record, created, expires)
+            SELECT c, s, k, m, p, n, r, now(), to_timestamp(e / 1000.0)
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::int[], $7::bytea[], $8::bigint[])
+                AS t(c, s, k, m, p, n, r, e)
+            ON CONFLICT DO NOTHING
+            """,
+            [
+                .textArray(opened.map(\.connector)), .textArray(opened.map(\.smscid)), .textArray(opened.map(\.key)),
+                .intArray(opened.map(\.msgid)), .intArray(opened.map(\.part)), .intArray(opened.map(\.parts)),
+                .bytesArray(opened.map(\.record)), .intArray(opened.map(\.expires)),
+            ])
+    }
+}
+
+/// Receipts that came before their submission was known here.
+enum EarlyReceipts {
+    static func load(for opened: [OpenEntry], _ rules: ReportRules, _ connection: Connection) throws -> [MatchReceipt] {
+        var keys: Set<ReceiptKey> = []
+        for entry in opened {
+            keys.insert(ReceiptKey(connector: entry.connector, key: entry.key))
+            for other in ProviderID.others(entry.smscid, fromReceipt: false, notation: rules.notation(entry.connector)) {
+                keys.insert(ReceiptKey(connector: entry.connector, key: other))
+            }
+        }
+        let ordered = Array(keys)
+        let rows = try connection.query(
+            """
+            SELECT e.source, e.record FROM early_receipt e
+            JOIN unnest($1::text[], $2::text[]) AS k(connector, key) ON e.connector = k.connector AND e.match_key = k.key
+            ORDER BY e.received, e.source
+            """, [.textArray(ordered.map(\.connector)), .textArray(ordered.map(\.key))])
+        return try rows.map { row in
+            let bytes = try row.bytes("record")
+            return MatchReceipt(receipt: try Receipt(serializedBytes: bytes), source: try row.text("source"), bytes: bytes, rules: rules)
+        }
+    }
+
+    static func keep(_ receipts: [MatchReceipt], _ connection: Connection) throws {
+        _ = try connection.execute(
+            """
+            INSERT INTO early_receipt (connector, smscid, match_key, other_keys, source, record, received)
+            SELECT c, s, k, string_to_array(o, ','), q, r, now()
+            FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[]) AS t(c, s, k, o, q, r)
+            ON CONFLICT DO NOTHING
+            """,
+            [
+                .textArray(receipts.map(\.receipt.connector)), .textArray(receipts.map(\.receipt.smscid)),
+                // Notations of numbers: no comma can stand in them.
+                .textArray(receipts.map(\.key)), .textArray(receipts.map { $0.others.joined(separator: ",") }),
+                .textArray(receipts.map(\.source)), .bytesArray(receipts.map(\.bytes)),
+            ])
     }
 }

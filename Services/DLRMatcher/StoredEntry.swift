@@ -8,6 +8,7 @@ struct StoredEntry {
     var connector: String
     var smscid: String
     var msgid: Int64
+    var part: Int64
     var parts: Int
     var message: ShortMessage
     var closedBy: String?
@@ -19,23 +20,26 @@ struct StoredEntry {
     var doneAt: Int64
     var receivedAt: Int64
 
-    var key: ReceiptKey { ReceiptKey(connector: connector, smscid: smscid) }
+    var key: ReceiptKey { ReceiptKey(connector: connector, key: ProviderID.key(smscid)) }
 
-    /// The entries that `keys` name, and all other parts of the same messages, locked in one order everywhere.
-    static func locked(for keys: Set<ReceiptKey>, _ connection: Connection) throws -> [StoredEntry] {
+    /// The entries that `keys` name and those of `msgids`, and all other parts of the same messages, locked in one order everywhere.
+    static func locked(for keys: Set<ReceiptKey>, msgids: [Int64], _ connection: Connection) throws -> [StoredEntry] {
         let ordered = Array(keys)
         let rows = try connection.query(
             """
-            SELECT connector, smscid, msgid, parts, record, closed_by, closed_sequence, status, error, reason_text, done_at, received_at
+            SELECT connector, smscid, msgid, part, parts, record, closed_by, closed_sequence, status, error, reason_text, done_at,
+                received_at
             FROM open_dlr WHERE msgid IN (
                 SELECT o.msgid FROM open_dlr o
-                JOIN unnest($1::text[], $2::text[]) AS k(connector, smscid) ON o.connector = k.connector AND o.smscid = k.smscid)
-            ORDER BY msgid, part FOR UPDATE
-            """, [.textArray(ordered.map(\.connector)), .textArray(ordered.map(\.smscid))])
+                JOIN unnest($1::text[], $2::text[]) AS k(connector, key) ON o.connector = k.connector AND o.match_key = k.key
+                UNION ALL SELECT unnest($3::bigint[]))
+            ORDER BY msgid, part, connector, match_key FOR UPDATE
+            """, [.textArray(ordered.map(\.connector)), .textArray(ordered.map(\.key)), .intArray(msgids.map { $0 })])
         return try rows.map { row in
             StoredEntry(
                 connector: try row.text("connector"), smscid: try row.text("smscid"), msgid: try row.int("msgid"),
-                parts: Int(try row.int("parts")), message: try ShortMessage(serializedBytes: try row.bytes("record")),
+                part: try row.int("part"), parts: Int(try row.int("parts")),
+                message: try ShortMessage(serializedBytes: try row.bytes("record")),
                 closedBy: try row.optionalText("closed_by"), closedSequence: try row.optionalInt("closed_sequence") ?? 0,
                 status: Status(rawValue: Int(try row.optionalInt("status") ?? 0)) ?? .unspecified,
                 error: try row.optionalText("error") ?? "", reasonText: try row.optionalText("reason_text") ?? "",
@@ -59,21 +63,22 @@ struct StoredEntry {
             UPDATE open_dlr SET closed_by = n.closed_by, closed_sequence = n.closed_sequence, status = n.status, error = n.error,
                 reason_text = n.reason_text, done_at = n.done_at, received_at = n.received_at, closed_at = now()
             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::smallint[], $7::text[], $8::text[], $9::bigint[],
-                        $10::bigint[])
-                AS n(connector, smscid, msgid, closed_by, closed_sequence, status, error, reason_text, done_at, received_at)
-            WHERE open_dlr.connector = n.connector AND open_dlr.smscid = n.smscid AND open_dlr.msgid = n.msgid
+                        $10::bigint[], $11::int[])
+                AS n(connector, match_key, msgid, closed_by, closed_sequence, status, error, reason_text, done_at, received_at, part)
+            WHERE open_dlr.connector = n.connector AND open_dlr.match_key = n.match_key AND open_dlr.msgid = n.msgid
+                AND open_dlr.part = n.part
             """,
             [
-                .textArray(closed.map(\.connector)), .textArray(closed.map(\.smscid)), .intArray(closed.map(\.msgid)),
+                .textArray(closed.map(\.connector)), .textArray(closed.map { $0.key.key }), .intArray(closed.map(\.msgid)),
                 .textArray(closed.map(\.closedBy)), .intArray(closed.map(\.closedSequence)),
                 .intArray(closed.map { Int64($0.status.rawValue) }),
                 .textArray(closed.map(\.error)), .textArray(closed.map(\.reasonText)), .intArray(closed.map(\.doneAt)),
-                .intArray(closed.map(\.receivedAt)),
+                .intArray(closed.map(\.receivedAt)), .intArray(closed.map(\.part)),
             ])
     }
 
     /// The report of the whole message, with the words of this part and the time of the last one.
-    func finalReport(at last: StoredEntry) -> MatchedReport? {
+    func finalReport(at last: StoredEntry) -> MatchedReport {
         var report = Report()
         report.status = status
         report.smscid = smscid
@@ -86,7 +91,7 @@ struct StoredEntry {
     }
 
     /// An intermediate report: it closes nothing.
-    func report(of receipt: Receipt) -> MatchedReport? {
+    func report(of receipt: Receipt) -> MatchedReport {
         var report = Report()
         report.status = receipt.status
         report.smscid = smscid

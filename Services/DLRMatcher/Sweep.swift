@@ -16,15 +16,17 @@ enum Sweep {
         let late = try connection.query(
             """
             SELECT e.source, e.record, bool_or(o.closed_by IS NULL) AS is_open
-            FROM early_receipt e JOIN open_dlr o ON o.connector = e.connector AND o.smscid = e.smscid
+            FROM early_receipt e JOIN open_dlr o
+                ON o.connector = e.connector AND (o.match_key = e.match_key OR o.match_key = ANY(e.other_keys))
             WHERE e.received < now() - interval '2 seconds'
             GROUP BY e.source, e.record LIMIT \(batch)
             """)
         var output = StageOutput()
         var done: [String?] = []
         for row in late {
-            done.append(try row.text("source"))
+            // Its entry was closed by another one: it stays, in case the id is used again, until it is an orphan.
             guard try row.bool("is_open") else { continue }
+            done.append(try row.text("source"))
             let bytes = try row.bytes("record")
             let receipt = try Receipt(serializedBytes: bytes)
             output.records.append(OutgoingRecord(topic: Topics.receipts, key: receiptKey(receipt.connector, receipt.smscid), value: bytes))
@@ -50,15 +52,16 @@ enum Sweep {
         _ = try connection.execute(
             """
             WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - interval '1 hour'
-                AND NOT EXISTS (SELECT FROM open_dlr o WHERE o.connector = e.connector AND o.smscid = e.smscid)
+                AND NOT EXISTS (SELECT FROM open_dlr o WHERE o.closed_by IS NULL AND o.connector = e.connector
+                    AND (o.match_key = e.match_key OR o.match_key = ANY(e.other_keys)))
                 RETURNING connector, smscid, source, record, received)
             INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
             SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
             """)
         _ = try connection.execute(
             """
-            DELETE FROM open_dlr WHERE (connector, smscid, msgid) IN (
-                SELECT connector, smscid, msgid FROM open_dlr WHERE closed_at < now() - interval '1 hour' LIMIT 20000)
+            DELETE FROM open_dlr WHERE (connector, match_key, msgid, part) IN (
+                SELECT connector, match_key, msgid, part FROM open_dlr WHERE closed_at < now() - interval '1 hour' LIMIT 20000)
             """)
         if !done.isEmpty {
             output.afterCommit = {

@@ -13,7 +13,7 @@ enum Outcome {
         submission.connector = connector
         submission.smscids = smscids
         submission.parts = UInt32(smscids.count)
-        submission.status = expectsReports && message.reportRequest != .none ? .submitted : .relayed
+        submission.status = expectsReports && message.awaitsReport ? .submitted : .relayed
         return record(submission)
     }
 

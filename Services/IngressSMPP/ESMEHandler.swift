@@ -278,11 +278,12 @@ final class ESMEHandler: ChannelInboundHandler {
         if let forced = account.forcedSource, !forced.isEmpty { message.source = MessageReader.address(forced) }
         message.remoteIp = remote.description
         message.times.accepted = now
+        let reservation = AccountTerms.apply(account, connector.configuration, to: &message)
         let ticket = nextTicket
         nextTicket = nextTicket &+ 1
         do throws(BusError) {
             let record = OutgoingRecord(topic: Topics.accepted, key: message.destination.number, value: encode(message))
-            try connector.intake.publish(record, session: number, ticket: ticket)
+            try connector.intake.publish(record, session: number, ticket: ticket, reservation: reservation)
         } catch {
             // The broker is away or behind: the client keeps the message and comes again.
             return refuse(pdu, error.code == .queueFull ? .messageQueueFull : .systemError)
@@ -295,13 +296,14 @@ final class ESMEHandler: ChannelInboundHandler {
         var kept = 0
         for item in batch {
             guard let submit = submits.removeValue(forKey: item.ticket) else { continue }
-            if item.error == nil {
+            if item.failure == nil {
                 kept += 1
                 write(
                     PDU(.submitSmResp(SubmitSmResp(messageID: String(submit.msgid))), sequenceNumber: submit.sequenceNumber))
             } else {
                 IngressMetrics.refusedSubmits.add()
-                write(.response(to: .submitSm, sequenceNumber: submit.sequenceNumber, commandStatus: .systemError))
+                let status: CommandStatus = item.failure == .balanceTooLow ? .submitFailed : .systemError
+                write(.response(to: .submitSm, sequenceNumber: submit.sequenceNumber, commandStatus: status))
             }
         }
         IngressMetrics.submits.add(kept)

@@ -13,7 +13,7 @@ public enum IngressSMPPService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
         try await SessionRows(context).clear()
         let listeners = ListenerPool(
-            context, intake: try Intake(context.environment.bus), ids: SharedMessageIDs(try await context.messageIDs()))
+            context, intake: try Intake(context.environment), ids: SharedMessageIDs(try await context.messageIDs()))
         let snapshot = try await Snapshot(
             "connectors", context, load: { try loadConnectors($0) }, onChange: { listeners.wanted($0) })
         listeners.wanted(snapshot.value)

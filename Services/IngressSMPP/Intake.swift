@@ -1,6 +1,7 @@
 import Bus
 import NIOCore
 import ServiceKit
+import Store
 import Synchronization
 
 /// The one producer of this process, and the way back from its acknowledgements to the sessions that wait for them.
@@ -11,7 +12,14 @@ final class Intake: Sendable {
     struct Settled: Sendable {
         var ticket: UInt32
         /// `nil`: kept. Else: not kept, and never will be.
-        var error: BusError?
+        var failure: Failure?
+    }
+
+    enum Failure: Sendable {
+        /// Nobody could be asked, or the broker did not keep it: the client may come again.
+        case notKept
+        /// The default charge is more than the account has.
+        case balanceTooLow
     }
 
     struct Listener: Sendable {
@@ -26,15 +34,47 @@ final class Intake: Sendable {
 
     private let producer: Producer
     private let listeners: SharedListeners
+    private let reserver: ChargeReserver
 
     private final class SharedListeners: Sendable {
         let state = Mutex(Listeners())
     }
 
-    init(_ configuration: BusConfiguration) throws {
+    init(_ environment: ServiceEnvironment) throws {
         let listeners = SharedListeners()
         self.listeners = listeners
-        producer = try Producer(configuration) { deliveries in Intake.dispatch(deliveries, listeners) }
+        let producer = try Producer(environment.bus) { deliveries in
+            Intake.dispatch(
+                deliveries.lazy.filter { $0.token != 0 }.map { ($0.token, $0.error == nil ? nil : Failure.notKept) }, listeners)
+        }
+        self.producer = producer
+        reserver = ChargeReserver(environment, name: "default-charges") { settled in
+            Intake.reserved(settled, producer, listeners)
+        }
+    }
+
+    /// What was reserved goes on to the broker; the rest is refused.
+    /// - Returns: what did not get there, whose reservation is to be given back.
+    private static func reserved(
+        _ settled: [ChargeReserver.Settled], _ producer: Producer, _ listeners: SharedListeners
+    ) -> [Int64] {
+        var failures: [(UInt, Failure?)] = []
+        var unsent: [Int64] = []
+        for item in settled {
+            switch item.answer {
+            case .reserved, .notNeeded:
+                do throws(BusError) {
+                    try producer.send(item.request.record, token: item.request.token)
+                } catch {
+                    unsent.append(item.request.reservation.msgid)
+                    failures.append((item.request.token, .notKept))
+                }
+            case .balanceTooLow: failures.append((item.request.token, .balanceTooLow))
+            case .unknownAccount, nil: failures.append((item.request.token, .notKept))
+            }
+        }
+        dispatch(failures, listeners)
+        return unsent
     }
 
     /// - Returns: the session's number, for `publish` and `leave`.
@@ -52,20 +92,28 @@ final class Intake: Sendable {
 
     /// Queues a record; the listener hears of it under `ticket`.
     /// - Throws: `.queueFull`: the client is to be refused.
-    func publish(_ record: OutgoingRecord, session: UInt32, ticket: UInt32) throws(BusError) {
-        try producer.send(record, token: UInt(session) << 32 | UInt(ticket))
+    /// - Parameter reservation: what is to be taken from the account first, where a default charge is set.
+    func publish(
+        _ record: OutgoingRecord, session: UInt32, ticket: UInt32, reservation: ReservationStore.Request? = nil
+    ) throws(BusError) {
+        let token = UInt(session) << 32 | UInt(ticket)
+        guard let reservation else { return try producer.send(record, token: token) }
+        try reserver.add(ChargeReserver.Request(reservation: reservation, record: record, token: token))
     }
 
     /// For records that nobody waits for.
     func publish(_ record: OutgoingRecord) throws(BusError) { try producer.send(record, token: 0) }
 
-    func close() { producer.close() }
+    func close() {
+        reserver.close()
+        producer.close()
+    }
 
-    private static func dispatch(_ deliveries: [Delivery], _ listeners: SharedListeners) {
+    private static func dispatch(_ tokens: some Sequence<(UInt, Failure?)>, _ listeners: SharedListeners) {
         var bySession: [UInt32: [Settled]] = [:]
-        for delivery in deliveries where delivery.token != 0 {
-            bySession[UInt32(truncatingIfNeeded: delivery.token >> 32), default: []].append(
-                Settled(ticket: UInt32(truncatingIfNeeded: delivery.token), error: delivery.error))
+        for (token, failure) in tokens {
+            bySession[UInt32(truncatingIfNeeded: token >> 32), default: []].append(
+                Settled(ticket: UInt32(truncatingIfNeeded: token), failure: failure))
         }
         guard !bySession.isEmpty else { return }
         var byLoop: [ObjectIdentifier: (loop: any EventLoop, work: [(Listener, [Settled])])] = [:]

@@ -28,7 +28,8 @@ struct LogRow: Equatable {
     var chargePriceID: Int64?
     var costPriceID: Int64?
     var currency: String?
-    var refunded = false
+    /// Of several charges the one with the highest number counts; -1 = none is known.
+    var chargeRevision: Int64 = -1
     var routed: Int64?
     var priced: Int64?
     var submitted: Int64?
@@ -49,6 +50,7 @@ struct LogRow: Equatable {
         username = text(message.account)
         if parts == nil, message.parts > 0 { parts = Int64(message.parts) }
         if message.origMsgid != 0 { origMsgid = message.origMsgid }
+        add(message.charge)
         if message.type == .deliveryReport {
             smscid = text(message.report.smscid) ?? smscid
             reasonText = text(message.report.reasonText) ?? reasonText
@@ -66,13 +68,7 @@ struct LogRow: Equatable {
         if submission.parts > 0 { parts = Int64(submission.parts) }
         ended = message.times.answered == 0 ? ended : message.times.answered
         add(message.times)
-        if message.charge.mechanism > 0 {
-            charge = Money(micros: message.charge.chargeMicros)
-            cost = Money(micros: message.charge.costMicros)
-            chargePriceID = number(message.charge.chargePriceID)
-            costPriceID = number(message.charge.costPriceID)
-            currency = text(message.charge.currency)
-        }
+        add(message.charge)
         raise(submission.status)
         if submission.status.isEnd { reason = Int64(submission.reason) }
         reasonText = text(submission.reasonText) ?? reasonText
@@ -86,11 +82,7 @@ struct LogRow: Equatable {
         if event.reason != 0 { reason = Int64(event.reason) }
         reasonText = text(event.reasonText) ?? reasonText
         note = text(event.note) ?? note
-        if event.hasCharge {
-            refunded = true
-            charge = Money(micros: event.charge.chargeMicros)
-            cost = Money(micros: event.charge.costMicros)
-        }
+        if event.hasCharge { add(event.charge) }
         if event.hasReport {
             if event.report.status.isEnd {
                 reported = event.at
@@ -103,6 +95,16 @@ struct LogRow: Equatable {
         } else if event.status.isEnd {
             ended = event.at
         }
+    }
+
+    private mutating func add(_ news: Charge) {
+        guard news.mechanism > 0, Int64(news.revision) > chargeRevision else { return }
+        chargeRevision = Int64(news.revision)
+        charge = Money(micros: news.chargeMicros)
+        cost = Money(micros: news.costMicros)
+        chargePriceID = number(news.chargePriceID) ?? chargePriceID
+        costPriceID = number(news.costPriceID) ?? costPriceID
+        currency = text(news.currency) ?? currency
     }
 
     private mutating func add(_ times: Times) {

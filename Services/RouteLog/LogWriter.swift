@@ -18,7 +18,7 @@ final class LogWriter {
                 msgid bigint, msgtype int, accepted bigint, inconnector text, outconnector text, sourceaddr text, destaddr text,
                 username text, status int, reason int, reasontext text, ended bigint, note text, smscid text, reported bigint, npdus int,
                 bufferedstatus int, origid bigint, charge numeric(18,6), charge_cost numeric(18,6), charge_price_id bigint,
-                charge_cost_price_id bigint, currency text, refunded boolean, routed bigint, priced bigint, submitted bigint, answered bigint
+                charge_cost_price_id bigint, currency text, charge_revision int, routed bigint, priced bigint, submitted bigint, answered bigint
             ) ON COMMIT DELETE ROWS
             """)
         try ensurePartitions()
@@ -41,7 +41,26 @@ final class LogWriter {
             }
             _ = try connection.execute(LogWriter.merge)
             try LogWriter.writeContents(rows, connection)
+            try LogWriter.noteHours(rows, connection)
         }
+    }
+
+    /// Notes which hours' summaries are out of date. Last in its transaction: whoever makes a summary removes the note first, waits for
+    /// us there if need be, and then sees what we wrote; and another writer waits for our commit only.
+    private static func noteHours(_ rows: [LogRow], _ connection: Connection) throws {
+        var hours: Set<Int64> = []
+        for row in rows where row.type != 5 {
+            let seconds = MessageIDs.time(of: row.msgid) / 1_000
+            hours.insert(seconds / 3_600)
+            // Ids may run ahead of the clock by moments; `starttime` does not.
+            hours.insert((seconds - 10) / 3_600)
+        }
+        guard !hours.isEmpty else { return }
+        _ = try connection.execute(
+            """
+            INSERT INTO summary_due (hour) SELECT * FROM unnest($1::bigint[]) AS h ORDER BY h
+            ON CONFLICT (hour) DO UPDATE SET hour = EXCLUDED.hour
+            """, [.intArray(hours.sorted().map { $0 })])
     }
 
     private static func copy(_ row: LogRow, _ writer: inout CopyWriter) throws(DatabaseError) {
@@ -68,7 +87,7 @@ final class LogWriter {
         writer.int(row.chargePriceID)
         writer.int(row.costPriceID)
         writer.text(row.currency)
-        writer.bool(row.refunded)
+        writer.int(row.chargeRevision)
         writer.int(row.routed)
         writer.int(row.priced)
         writer.int(row.submitted)
@@ -81,11 +100,11 @@ final class LogWriter {
             msgid, starttime, startmsecs, startsecs, endtime, endmsecs, endsecs, inconnector, outconnector, sourceaddr, destaddr, status,
             reason, note, username, smscid, reasontext, lastdlrsecs, lastdlrmsecs, npdus, bufferedstatus, msgtype, origid, charge,
             charge_cost, charge_price_id, charge_cost_price_id, routedat, pricedat, submittedat, answeredat, reportedat, account_currency,
-            refunded)
+            charge_revision)
         SELECT msgid, to_timestamp(accepted / 1000) AT TIME ZONE 'UTC', accepted % 1000, accepted / 1000,
             to_timestamp(ended / 1000) AT TIME ZONE 'UTC', ended % 1000, ended / 1000, inconnector, outconnector, sourceaddr, destaddr,
             status, reason, note, username, smscid, reasontext, reported / 1000, reported % 1000, npdus, bufferedstatus, msgtype, origid,
-            charge, charge_cost, charge_price_id, charge_cost_price_id, routed, priced, submitted, answered, reported, currency, refunded
+            charge, charge_cost, charge_price_id, charge_cost_price_id, routed, priced, submitted, answered, reported, currency, charge_revision
         FROM log_batch ORDER BY msgid
         ON CONFLICT (msgid) DO UPDATE SET
             starttime = COALESCE(r.starttime, EXCLUDED.starttime),
@@ -110,18 +129,20 @@ final class LogWriter {
             bufferedstatus = COALESCE(EXCLUDED.bufferedstatus, r.bufferedstatus),
             msgtype = COALESCE(r.msgtype, EXCLUDED.msgtype),
             origid = COALESCE(r.origid, EXCLUDED.origid),
-            charge = CASE WHEN r.refunded AND NOT EXCLUDED.refunded THEN r.charge ELSE COALESCE(EXCLUDED.charge, r.charge) END,
-            charge_cost = CASE WHEN r.refunded AND NOT EXCLUDED.refunded THEN r.charge_cost
-                ELSE COALESCE(EXCLUDED.charge_cost, r.charge_cost) END,
-            charge_price_id = COALESCE(r.charge_price_id, EXCLUDED.charge_price_id),
-            charge_cost_price_id = COALESCE(r.charge_cost_price_id, EXCLUDED.charge_cost_price_id),
+            charge = CASE WHEN EXCLUDED.charge_revision > r.charge_revision THEN EXCLUDED.charge ELSE r.charge END,
+            charge_cost = CASE WHEN EXCLUDED.charge_revision > r.charge_revision THEN EXCLUDED.charge_cost ELSE r.charge_cost END,
+            charge_price_id = CASE WHEN EXCLUDED.charge_revision > r.charge_revision
+                THEN COALESCE(EXCLUDED.charge_price_id, r.charge_price_id) ELSE COALESCE(r.charge_price_id, EXCLUDED.charge_price_id) END,
+            charge_cost_price_id = CASE WHEN EXCLUDED.charge_revision > r.charge_revision
+                THEN COALESCE(EXCLUDED.charge_cost_price_id, r.charge_cost_price_id)
+                ELSE COALESCE(r.charge_cost_price_id, EXCLUDED.charge_cost_price_id) END,
             routedat = COALESCE(r.routedat, EXCLUDED.routedat),
             pricedat = COALESCE(r.pricedat, EXCLUDED.pricedat),
             submittedat = COALESCE(r.submittedat, EXCLUDED.submittedat),
             answeredat = COALESCE(r.answeredat, EXCLUDED.answeredat),
             reportedat = COALESCE(EXCLUDED.reportedat, r.reportedat),
             account_currency = COALESCE(r.account_currency, EXCLUDED.account_currency),
-            refunded = r.refunded OR EXCLUDED.refunded
+            charge_revision = GREATEST(r.charge_revision, EXCLUDED.charge_revision)
         """
 
     /// Bodies and options, which only the first record of a message carries.

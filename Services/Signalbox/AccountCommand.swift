@@ -6,7 +6,7 @@ import Store
 struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "account", abstract: "Accounts: who may send, and what they have to spend.",
-        subcommands: [Add.self, Set.self, List.self, Show.self, TopUp.self, Lock.self])
+        subcommands: [Add.self, Set.self, List.self, Show.self, TopUp.self, History.self, Lock.self, Import.self])
 
     /// Options that `add` and `set` share.
     struct Details: ParsableArguments {
@@ -91,11 +91,30 @@ struct AccountCommand: ParsableCommand {
             commandName: "set", abstract: "Change an account; what is not named stays. Sessions that are open keep what they began with.")
         @Argument(help: "Login name.") var name: String
         @OptionGroup var details: Details
+        @Option(
+            name: .customLong("set"),
+            help: ArgumentHelp(
+                "Any column of emguser: \(AccountColumns.settable.joined(separator: ", ")). Without a value it is cleared.",
+                valueName: "COLUMN=VALUE"))
+        var columns: [String] = []
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
 
+        func validate() throws {
+            for text in columns where !text.contains("=") { throw ValidationError("--set \(text): write COLUMN=VALUE") }
+        }
+
         func run() throws {
-            let account = try store.withConnection { try AccountStore.set($0, username: name, changes: details.changes, by: commandUser()) }
+            var values: [String: String?] = [:]
+            for text in columns {
+                let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+                values[parts[0].lowercased()] = .some(parts.count == 2 ? String(parts[1]) : nil)
+            }
+            let account = try store.withConnection { connection in
+                // The columns first: where one of them has a fault nothing else is changed either.
+                if !values.isEmpty { try AccountColumns.set(connection, username: name, values: values, by: commandUser()) }
+                return try AccountStore.set(connection, username: name, changes: details.changes, by: commandUser())
+            }
             try output.print(AccountView(account, access: nil), text: "Changed account \(name).")
         }
     }

@@ -41,6 +41,8 @@ struct AccountView: Encodable {
     var route: String?
     var routedlr: String?
     var foresourceaddr: String?
+    var charge_on: String
+    var dlr_per_part: Bool
     var access: [Access]?
 
     init(_ account: Account, access: [AccessRow]?) {
@@ -65,6 +67,8 @@ struct AccountView: Encodable {
         route = account.route
         routedlr = account.routeDLR
         foresourceaddr = account.forcedSource
+        charge_on = account.chargePolicy.word
+        dlr_per_part = account.reportsByPart
         self.access = access?.map(Access.init)
     }
 
@@ -87,6 +91,7 @@ struct AccountView: Encodable {
                 charge_balance.map { "\($0) \(currency)" } ?? "\(creditssend).\(String(creditssenddec + 1_000_000).dropFirst()) credits"
             ),
             ("payment", allowpostpaid ? "postpaid" + (charge_balance_postpaid_limit.map { ", down to \($0)" } ?? ", no limit") : "prepaid"),
+            ("paid", "on \(charge_on)"), ("reports", dlr_per_part ? "one for each part" : "one for each message"),
             ("sessions", maxsessions == 0 ? "any number" : "at most \(maxsessions)"),
             ("throughput", throughput == 0 ? "no limit" : "\(throughput) messages a second"),
             ("last login", lastlogin_ms.map { timeText($0) + (lastipstr.map { " from \($0)" } ?? "") }),

@@ -1,10 +1,54 @@
 import ArgumentParser
 import Pricing
+import ServiceKit
 import Store
 
 struct MessageCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "message", abstract: "What became of a message.", subcommands: [Show.self])
+        commandName: "message", abstract: "What became of a message.", subcommands: [Show.self, Search.self])
+
+    struct Search: ParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "search", abstract: "Messages in the log, the newest first.",
+            discussion: "Looks back 24 hours unless --from says otherwise.")
+        @Option(help: "Of this account.") var account: String?
+        @Option(help: "From or to this number; 4670* for how it begins.") var number: String?
+        @Option(help: "In this state (DELIVERED, FAILED, ...; see docs/status.md); may be given several times.") var status: [String] = []
+        @Option(help: "Accepted from then on (UTC).", transform: timeArgument) var from: Int64?
+        @Option(help: "Accepted before then (UTC).", transform: timeArgument) var until: Int64?
+        @Flag(help: "Delivery reports too.") var reports = false
+        @Option(help: "At most so many.") var limit = 50
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var output: OutputOptions
+
+        private static let statuses: [String: Int64] = Dictionary(
+            (1...17).map { (LoggedMessage.statusName($0), $0) }, uniquingKeysWith: { first, _ in first })
+
+        func validate() throws {
+            for word in status where Self.statuses[word.uppercased()] == nil { throw ValidationError("there is no state \(word)") }
+            guard (1...100_000).contains(limit) else { throw ValidationError("--limit lies between 1 and 100000") }
+        }
+
+        func run() throws {
+            let now = wallClockMilliseconds()
+            var search = MessageSearch(from: from ?? (until ?? now) - 86_400_000, until: until ?? now + 60_000, limit: limit)
+            search.account = account
+            search.number = number
+            search.statuses = status.compactMap { Self.statuses[$0.uppercased()] }
+            search.includesReports = reports
+            let messages = try store.withConnection { try search.run($0) }
+            var table = TextTable(
+                ["MESSAGE", "ACCEPTED", "ACCOUNT", "FROM", "TO", "STATUS", "OUT", "CHARGE", "REASON"], empty: "No message fits.")
+            for message in messages {
+                table.add([
+                    String(message.msgid), timeText(message.acceptedAt), message.account ?? "-", message.source ?? "-",
+                    message.destination ?? "-", LoggedMessage.statusName(message.status), message.outConnector ?? "-",
+                    message.charge?.description ?? "-", MessageText.printable(message.reasonText ?? ""),
+                ])
+            }
+            try output.print(["messages": messages], text: table.text)
+        }
+    }
 
     struct Show: ParsableCommand {
         static let configuration = CommandConfiguration(
@@ -52,7 +96,10 @@ enum MessageText {
         add("charge", money(message.charge, message.currency, message.chargePriceID))
         add("cost", money(message.cost, message.currency, message.costPriceID))
         for booking in story.bookings {
-            add("booked", "\(booking.amount) (\(kind(booking.kind)))" + (booking.balanceAfter.map { ", balance then \($0)" } ?? ""))
+            add(
+                "booked",
+                "\(booking.amount) (\(booking.word)\(booking.note.map { ": \(printable($0))" } ?? ""))"
+                    + (booking.balanceAfter.map { ", balance then \($0)" } ?? ""))
         }
         if let reason = message.reason, reason != 0 || message.reasonText != nil {
             add("reason", "\(reason)" + (message.reasonText.map { " \(printable($0))" } ?? ""))
@@ -74,16 +121,8 @@ enum MessageText {
         amount.map { "\($0)\(currency.map { " \($0)" } ?? "")" + (priceID.map { " (price \($0))" } ?? "") }
     }
 
-    private static func kind(_ kind: Int64) -> String {
-        switch kind {
-        case 1: "charge"
-        case 2: "refund"
-        default: "kind \(kind)"
-        }
-    }
-
     /// A stranger's text must not move the cursor of the operator's terminal.
-    private static func printable(_ text: String) -> String {
+    static func printable(_ text: String) -> String {
         String(
             String.UnicodeScalarView(
                 text.unicodeScalars.map { $0.properties.generalCategory == .control ? Unicode.Scalar(0x2423) ?? $0 : $0 }))

@@ -5,7 +5,7 @@ import Store
 struct PriceCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "price", abstract: "What a part of a message costs the account, and what it costs us.",
-        subcommands: [Add.self, List.self, Remove.self])
+        subcommands: [Add.self, List.self, Remove.self, Import.self])
 
     struct Add: ParsableCommand {
         static let configuration = CommandConfiguration(

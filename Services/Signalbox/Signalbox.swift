@@ -20,6 +20,8 @@ struct Signalbox: AsyncParsableCommand {
             ConnectorCommand.self,
             SendCommand.self,
             MessageCommand.self,
+            DLRCommand.self,
+            ReportCommand.self,
             BrokerCommand.self,
             SMSCCommand.self,
         ])

@@ -48,5 +48,8 @@ public struct BusError: Error, CustomStringConvertible, Sendable {
         rd_kafka_error_destroy(raw)
     }
 
+    /// There is no room at the moment.
+    public static let queueFull = BusError(code: .queueFull, "the queue is full", isRetriable: true)
+
     public var description: String { message }
 }

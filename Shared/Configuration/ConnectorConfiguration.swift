@@ -61,6 +61,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var messageLengthOctets: Int?
     /// Deducted at acceptance (DEFAULT_CHARGE), before the price is known.
     public var defaultCharge: Money?
+    /// How its delivery reports are understood.
+    public var money: MoneyOptions
     /// SMPP's system_type (SYSTEMTYPE).
     public var systemType: String
     /// ALLOWROUTE and the other keywords of routing beyond ROUTE, ROUTEDLR and REDIRECT.

@@ -14,5 +14,6 @@ enum ConnectorKeywords {
     /// Character sets, addresses as sent, long messages.
     static let text: [String] = []
     static let routing = routingKeywords
-    static let money: [String] = []
+    /// Money and delivery reports.
+    static let money = ["DEFAULT_CHARGE", "DLREXPIRE", "HEXID", "NODLR"]
 }

@@ -43,8 +43,9 @@ extension ConnectorConfiguration {
             throughputPerSecond: reader.integer("THROUGHPUT", 0...1_000_000).flatMap { $0 == 0 ? nil : $0 },
             route: reader.text("ROUTE"), routeDLR: reader.text("ROUTEDLR"), redirect: reader.text("REDIRECT"),
             dlrSupport: reader.flag("DLR_SUPPORT") ?? speaksReports,
-            messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.money("DEFAULT_CHARGE"),
-            systemType: reader.text("SYSTEMTYPE") ?? "", routing: reader.routingOptions(), isDisabled: isDisabled, entries: section.entries)
+            messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
+            money: reader.moneyOptions(), systemType: reader.text("SYSTEMTYPE") ?? "", routing: reader.routingOptions(),
+            isDisabled: isDisabled, entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)
     }

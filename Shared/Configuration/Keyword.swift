@@ -64,7 +64,7 @@ struct Keyword: Sendable {
     /// and those that users recall beyond them.
     static let table: [Scope: [String: Keyword]] = [
         .general: make(
-            works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING"],
+            works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING"] + generalMoney,
             needless: [
                 "BACKEND": "queues are Kafka topics", "BACKEND_DLR": "open reports are kept in PostgreSQL",
                 "PERSISTFILES": "everything is persistent", "SPOOLDIR": "everything is kept in Kafka and PostgreSQL",

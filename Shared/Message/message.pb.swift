@@ -350,6 +350,12 @@ public nonisolated struct Charge: Sendable {
   /// 0 = not priced yet, 1 = free, 2 = charges (charge_balance), 3 = credits (creditssend)
   public var mechanism: UInt32 = 0
 
+  /// When it is final: 1 = on accept, 2 = on send, 3 = on delivery (emguser.charge_on when it was priced).
+  public var policy: UInt32 = 0
+
+  /// Of two records that tell of a message's charge, the one with the higher number is the later one.
+  public var revision: UInt32 = 0
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -597,6 +603,12 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
     set {_uniqueStorage()._reportConnector = newValue}
   }
 
+  /// The account wants a report for each part instead of one for the message (emguser.dlr_per_part).
+  public var reportPerPart: Bool {
+    get {_storage._reportPerPart}
+    set {_uniqueStorage()._reportPerPart = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -695,6 +707,9 @@ public nonisolated struct Submission: Sendable {
   /// Parts that were really sent.
   public var parts: UInt32 = 0
 
+  /// On sms.refunds: the provider had taken it, and did not deliver it.
+  public var taken: Bool = false
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -743,6 +758,9 @@ public nonisolated struct Receipt: Sendable {
   public mutating func clearDestination() {self._destination = nil}
 
   public var options: [Option] = []
+
+  /// Our own id instead of the provider's, for a report that a person injects.
+  public var msgid: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1063,7 +1081,7 @@ nonisolated extension Times: SwiftProtobuf.Message, SwiftProtobuf._MessageImplem
 
 nonisolated extension Charge: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Charge"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}charge_micros\0\u{3}cost_micros\0\u{3}charge_price_id\0\u{3}cost_price_id\0\u{1}currency\0\u{1}mechanism\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}charge_micros\0\u{3}cost_micros\0\u{3}charge_price_id\0\u{3}cost_price_id\0\u{1}currency\0\u{1}mechanism\0\u{2}\u{13}policy\0\u{1}revision\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1077,6 +1095,8 @@ nonisolated extension Charge: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
       case 4: try { try decoder.decodeSingularInt64Field(value: &self.costPriceID) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self.currency) }()
       case 6: try { try decoder.decodeSingularUInt32Field(value: &self.mechanism) }()
+      case 25: try { try decoder.decodeSingularUInt32Field(value: &self.policy) }()
+      case 26: try { try decoder.decodeSingularUInt32Field(value: &self.revision) }()
       default: break
       }
     }
@@ -1101,6 +1121,12 @@ nonisolated extension Charge: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
     if self.mechanism != 0 {
       try visitor.visitSingularUInt32Field(value: self.mechanism, fieldNumber: 6)
     }
+    if self.policy != 0 {
+      try visitor.visitSingularUInt32Field(value: self.policy, fieldNumber: 25)
+    }
+    if self.revision != 0 {
+      try visitor.visitSingularUInt32Field(value: self.revision, fieldNumber: 26)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1111,6 +1137,8 @@ nonisolated extension Charge: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
     if lhs.costPriceID != rhs.costPriceID {return false}
     if lhs.currency != rhs.currency {return false}
     if lhs.mechanism != rhs.mechanism {return false}
+    if lhs.policy != rhs.policy {return false}
+    if lhs.revision != rhs.revision {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1178,7 +1206,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{4}\u{e}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{2}last_refusal\0\u{3}report_connector\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{4}\u{e}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{2}last_refusal\0\u{3}report_connector\0\u{3}report_per_part\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1212,6 +1240,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _clientDestination: Address? = nil
     var _lastRefusal: Refusal? = nil
     var _reportConnector: String = String()
+    var _reportPerPart: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1253,6 +1282,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _clientDestination = source._clientDestination
       _lastRefusal = source._lastRefusal
       _reportConnector = source._reportConnector
+      _reportPerPart = source._reportPerPart
     }
   }
 
@@ -1302,6 +1332,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 42: try { try decoder.decodeSingularMessageField(value: &_storage._clientDestination) }()
         case 44: try { try decoder.decodeSingularMessageField(value: &_storage._lastRefusal) }()
         case 45: try { try decoder.decodeSingularStringField(value: &_storage._reportConnector) }()
+        case 46: try { try decoder.decodeSingularBoolField(value: &_storage._reportPerPart) }()
         default: break
         }
       }
@@ -1407,6 +1438,9 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if !_storage._reportConnector.isEmpty {
         try visitor.visitSingularStringField(value: _storage._reportConnector, fieldNumber: 45)
       }
+      if _storage._reportPerPart != false {
+        try visitor.visitSingularBoolField(value: _storage._reportPerPart, fieldNumber: 46)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1447,6 +1481,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._clientDestination != rhs_storage._clientDestination {return false}
         if _storage._lastRefusal != rhs_storage._lastRefusal {return false}
         if _storage._reportConnector != rhs_storage._reportConnector {return false}
+        if _storage._reportPerPart != rhs_storage._reportPerPart {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1593,7 +1628,7 @@ nonisolated extension Delayed: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 
 nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Submission"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{1}connector\0\u{1}smscids\0\u{1}status\0\u{1}reason\0\u{3}reason_text\0\u{1}parts\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{1}connector\0\u{1}smscids\0\u{1}status\0\u{1}reason\0\u{3}reason_text\0\u{1}parts\0\u{2}\u{12}taken\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1608,6 +1643,7 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.reason) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.reasonText) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.parts) }()
+      case 25: try { try decoder.decodeSingularBoolField(value: &self.taken) }()
       default: break
       }
     }
@@ -1639,6 +1675,9 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if self.parts != 0 {
       try visitor.visitSingularUInt32Field(value: self.parts, fieldNumber: 7)
     }
+    if self.taken != false {
+      try visitor.visitSingularBoolField(value: self.taken, fieldNumber: 25)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1650,6 +1689,7 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.reason != rhs.reason {return false}
     if lhs.reasonText != rhs.reasonText {return false}
     if lhs.parts != rhs.parts {return false}
+    if lhs.taken != rhs.taken {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -1657,7 +1697,7 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
 
 nonisolated extension Receipt: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Receipt"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}connector\0\u{1}smscid\0\u{1}status\0\u{1}error\0\u{3}reason_text\0\u{3}submitted_at\0\u{3}done_at\0\u{3}received_at\0\u{1}source\0\u{1}destination\0\u{1}options\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}connector\0\u{1}smscid\0\u{1}status\0\u{1}error\0\u{3}reason_text\0\u{3}submitted_at\0\u{3}done_at\0\u{3}received_at\0\u{1}source\0\u{1}destination\0\u{1}options\0\u{2}\u{e}msgid\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1676,6 +1716,7 @@ nonisolated extension Receipt: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
       case 9: try { try decoder.decodeSingularMessageField(value: &self._source) }()
       case 10: try { try decoder.decodeSingularMessageField(value: &self._destination) }()
       case 11: try { try decoder.decodeRepeatedMessageField(value: &self.options) }()
+      case 25: try { try decoder.decodeSingularSFixed64Field(value: &self.msgid) }()
       default: break
       }
     }
@@ -1719,6 +1760,9 @@ nonisolated extension Receipt: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
     if !self.options.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.options, fieldNumber: 11)
     }
+    if self.msgid != 0 {
+      try visitor.visitSingularSFixed64Field(value: self.msgid, fieldNumber: 25)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1734,6 +1778,7 @@ nonisolated extension Receipt: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
     if lhs._source != rhs._source {return false}
     if lhs._destination != rhs._destination {return false}
     if lhs.options != rhs.options {return false}
+    if lhs.msgid != rhs.msgid {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

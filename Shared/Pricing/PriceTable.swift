@@ -37,6 +37,14 @@ public struct Quote: Sendable, Equatable {
     public var cost: Money
     public var costPriceID: Int64?
     public var currency: String
+
+    public init(charge: Money, chargePriceID: Int64, cost: Money, costPriceID: Int64?, currency: String) {
+        self.charge = charge
+        self.chargePriceID = chargePriceID
+        self.cost = cost
+        self.costPriceID = costPriceID
+        self.currency = currency
+    }
 }
 
 /// The prices, ready to be asked. A value: a new one is built where prices change, and swapped in.
@@ -53,21 +61,32 @@ public struct PriceTable: Sendable {
         }
     }
 
-    /// - Parameter now: milliseconds since 1970.
-    /// - Returns: `nil` where no row has a charge for it.
-    public func quote(destination: String, account: String, inConnector: String, outConnector: String, now: Int64) -> Quote? {
-        func find(_ table: SpecificityTable<Price>) -> Price? {
+    /// - Parameters:
+    ///   - currency: the account's. A charge in another one does not apply to it: nobody gave us a rate. `nil` = any.
+    ///   - needsCharge: `false` where the account pays by credits: then the cost alone is of interest.
+    ///   - now: milliseconds since 1970.
+    /// - Returns: `nil` where a charge is needed and no row has one.
+    public func quote(
+        destination: String, account: String, inConnector: String, outConnector: String, currency: String? = nil, needsCharge: Bool = true,
+        now: Int64
+    ) -> Quote? {
+        func find(_ table: SpecificityTable<Price>, _ currency: String?) -> Price? {
             var found: Price?
             table.search(number: destination, account: account, inConnector: inConnector, outConnector: outConnector) { rows in
                 // Of several valid rows for the same scope the newest wins.
-                found = rows.filter { $0.isValid(at: now) }.max { ($0.validFrom ?? .min, $0.id) < ($1.validFrom ?? .min, $1.id) }
+                for row in rows where row.isValid(at: now) && (currency == nil || row.currency == currency) {
+                    if let best = found, (best.validFrom ?? .min, best.id) > (row.validFrom ?? .min, row.id) { continue }
+                    found = row
+                }
                 return found != nil
             }
             return found
         }
-        guard let row = find(charges), let charge = row.charge else { return nil }
-        let costRow = find(costs)
+        let row = find(charges, currency)
+        guard row != nil || !needsCharge else { return nil }
+        let costRow = find(costs, nil)
         return Quote(
-            charge: charge, chargePriceID: row.id, cost: costRow?.cost ?? .zero, costPriceID: costRow?.id, currency: row.currency)
+            charge: row?.charge ?? .zero, chargePriceID: row?.id ?? 0, cost: costRow?.cost ?? .zero, costPriceID: costRow?.id,
+            currency: row?.currency ?? costRow?.currency ?? "")
     }
 }

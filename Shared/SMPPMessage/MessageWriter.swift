@@ -70,7 +70,7 @@ public enum MessageWriter {
 
     /// The provider is always asked for the final outcome, whichever the client wants to hear of: ours decides what to pass on.
     private static func registeredDelivery(_ message: ShortMessage) -> RegisteredDelivery {
-        let receipt: RegisteredDelivery = message.reportRequest == .none ? .none : .final
+        let receipt: RegisteredDelivery = message.awaitsReport ? .final : .none
         return message.intermediateReports ? RegisteredDelivery(rawValue: receipt.rawValue | 0x10) : receipt
     }
 

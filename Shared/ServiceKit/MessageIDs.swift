@@ -34,6 +34,9 @@ public struct MessageIDs: Sendable {
 
     /// When an id was made, in milliseconds since 1970.
     public static func time(of msgid: Int64) -> Int64 { (msgid >> 22) + epoch }
+
+    /// The lowest id that can be made at a moment, in milliseconds since 1970.
+    public static func floor(at moment: Int64) -> Int64 { max(0, moment - epoch) << 22 }
 }
 
 /// Milliseconds since 1970, UTC.

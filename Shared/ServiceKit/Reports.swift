@@ -9,10 +9,10 @@ public enum Reports {
     /// - Parameters:
     ///   - reason: the protocol's own code where a provider gave one, else 0.
     ///   - text: why, for a person.
-    ///   - refunded: the charge was taken back.
+    ///   - settled: how its charge stands, from the stage that settled it. `nil`: billing is asked to give back what was booked for it.
     public static func end(
         _ message: ShortMessage, as status: Status, reason: UInt32, text: String, at now: Int64, reportID: @autoclosure () -> Int64,
-        connector: String = ""
+        connector: String = "", settled: Charge? = nil
     ) -> [OutgoingRecord] {
         var event = Event()
         event.msgid = message.msgid
@@ -22,7 +22,9 @@ public enum Reports {
         event.reason = reason
         event.reasonText = text
         event.times = message.times
+        if let settled, settled.mechanism > 1 { event.charge = settled }
         var records = [OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event))]
+        if settled == nil, message.charge.mechanism > 1 { records.append(refund(message, status: status, why: text, taken: false)) }
         var report = Report()
         report.status = status
         report.error = reason == 0 ? "" : String(reason)
@@ -34,6 +36,20 @@ public enum Reports {
             records += reportRecords(for: message, report: report, id: reportID(), at: now)
         }
         return records
+    }
+
+    /// Asks billing to give back, by the account's policy, what was booked for a message that did not come about.
+    /// - Parameter taken: the provider had taken it.
+    public static func refund(_ message: ShortMessage, status: Status, why: String, taken: Bool) -> OutgoingRecord {
+        var submission = Submission()
+        submission.message = message
+        submission.message.clearBody()
+        submission.message.options = []
+        submission.status = status
+        submission.reasonText = why
+        submission.taken = taken
+        // By account, so that two instances seldom wait for each other's lock.
+        return OutgoingRecord(topic: Topics.refunds, key: message.account, value: encode(submission))
     }
 
     /// Whether the sender asked to be told of this end (SMPP 3.4, 5.2.17).
@@ -48,14 +64,17 @@ public enum Reports {
     }
 
     /// The report on its way to the client, and its own line in the log (EMG's type 5).
-    public static func reportRecords(for original: ShortMessage, report: Report, id: Int64, at now: Int64) -> [OutgoingRecord] {
+    /// - Parameter target: the connector that delivers it; `nil` = the account's `routedlr`, else where the original came in.
+    public static func reportRecords(
+        for original: ShortMessage, report: Report, id: Int64, at now: Int64, to target: String? = nil
+    ) -> [OutgoingRecord] {
+        let target = target ?? home(of: original)
         var message = ShortMessage()
         message.msgid = id
         message.type = .deliveryReport
         message.origMsgid = original.msgid
         message.inConnector = report.connector
-        let connector = original.reportConnector.isEmpty ? original.inConnector : original.reportConnector
-        message.outConnector = connector
+        message.outConnector = target
         message.account = original.account
         // It travels the other way: from the recipient to the sender.
         message.source = original.hasClientDestination ? original.clientDestination : original.destination
@@ -72,9 +91,16 @@ public enum Reports {
         let payload = encode(message)
         return [
             // One account's reports stay in order.
-            OutgoingRecord(topic: Topics.queue(connector), key: original.account, value: payload),
+            OutgoingRecord(topic: Topics.queue(target), key: original.account, value: payload),
             OutgoingRecord(topic: Topics.events, key: String(id), value: encode(event)),
         ]
+    }
+}
+
+extension Reports {
+    /// Where reports on a message go, unless the connector that brings one says otherwise.
+    public static func home(of original: ShortMessage) -> String {
+        original.reportConnector.isEmpty ? original.inConnector : original.reportConnector
     }
 }
 

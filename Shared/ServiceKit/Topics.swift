@@ -8,6 +8,8 @@ public enum Topics {
     public static let routed = "sms.routed"
     public static let submitted = "sms.submitted"
     public static let receipts = "sms.receipts"
+    /// Messages whose money is to be given back (`Submission`): for billing.
+    public static let refunds = "sms.refunds"
     public static let events = "sms.events"
     public static let dead = "sms.dead"
 
@@ -34,7 +36,7 @@ public enum Topics {
 
     /// What every gateway has, whatever its connectors. `submitted` and `receipts` are joined by key, so they have the same count.
     public static func fixed(_ layout: Layout) -> [TopicSpecification] {
-        [accepted, due, routed, submitted, receipts, events, dead].map { specification($0, layout, hours: layout.retentionHours) }
+        [accepted, due, routed, submitted, receipts, refunds, events, dead].map { specification($0, layout, hours: layout.retentionHours) }
             + DelayTier.allCases.map { specification($0.topic, layout, hours: max(waitingHours, layout.retentionHours)) }
     }
 

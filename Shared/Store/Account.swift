@@ -32,6 +32,10 @@ public struct Account: Sendable, Equatable {
     public var routeDLR: String?
     public var forcedSource: String?
     public var currency: String
+    /// When a charge is final (`charge_on`).
+    public var chargePolicy: ChargePolicy
+    /// A report for each part instead of one for the message (`dlr_per_part`).
+    public var reportsByPart: Bool
 
     init(_ row: Row) throws(DatabaseError) {
         id = try row.int("userid")
@@ -56,6 +60,8 @@ public struct Account: Sendable, Equatable {
         routeDLR = try row.optionalText("routedlr")
         forcedSource = try row.optionalText("foresourceaddr")
         currency = try row.text("currency")
+        chargePolicy = ChargePolicy(word: try row.text("charge_on")) ?? .send
+        reportsByPart = try row.bool("dlr_per_part")
     }
 
     /// Whether logins are refused at the moment.

@@ -6,7 +6,8 @@ public enum AccountStore {
     private static let columns = """
         u.userid, u.username, u.created, u.creditssend, u.creditssenddec, u.charge_balance, u.charge_balance_postpaid_limit,
         u.allowpostpaid, u.maxsessions, u.throughput, u.lastlogin, u.lastfailedlogin, u.lastipstr, u.lockeduntil, u.usergroup,
-        u.fullname, u.company, u.phone, u.route, u.routedlr, u.foresourceaddr, u.currency
+        u.fullname, u.company, u.phone, u.route, u.routedlr, u.foresourceaddr, u.currency, u.charge_on,
+        u.dlr_per_part
         """
 
     // MARK: Login
@@ -86,7 +87,7 @@ public enum AccountStore {
         public var routeDLR: String?
         public var forcedSource: String?
         public var currency: String?
-        /// Credits, which count while there is no balance.
+        /// Opening credits of a new account, which count while there is no balance. Later they change by top-ups.
         public var creditsSend: Int64?
         /// Locked until then, in milliseconds since 1970; `.some(nil)` unlocks.
         public var lockedUntil: Int64??
@@ -100,9 +101,7 @@ public enum AccountStore {
     public static func add(
         _ connection: Connection, username: String, balance: Money?, changes: Changes, by who: String
     ) throws -> Account {
-        guard !username.isEmpty, username.utf8.count <= 64, !username.contains(where: { $0.isWhitespace || $0.isNewline }) else {
-            throw StoreError.invalid("a user name has 1 to 64 characters and no blanks")
-        }
+        try checkName(username)
         return try connection.transaction {
             guard
                 try connection.execute(
@@ -111,12 +110,22 @@ public enum AccountStore {
             else { throw StoreError.exists("account \(username)") }
             try write(connection, username: username, changes)
             // The opening balance is a movement like others, so that the ledger adds up from the first day.
+            if let credits = changes.creditsSend, credits != 0, let amount = PayingAccount.join(whole: credits, millionths: 0) {
+                try LedgerStore.book(
+                    connection, username: username, amount: amount, mechanism: .credits, by: who, note: "opening credits")
+            }
             if let balance, balance != .zero {
                 try LedgerStore.book(connection, username: username, amount: balance, by: who, note: "opening balance")
             }
             try Audit.write(connection, who: who, action: "account add", detail: username)
             guard let account = try find(connection, username: username) else { throw StoreError.notFound("account \(username)") }
             return account
+        }
+    }
+
+    static func checkName(_ username: String) throws(StoreError) {
+        guard !username.isEmpty, username.utf8.count <= 64, !username.contains(where: { $0.isWhitespace || $0.isNewline }) else {
+            throw .invalid("a user name has 1 to 64 characters and no blanks")
         }
     }
 
@@ -158,7 +167,6 @@ public enum AccountStore {
             assign(column, text.map { $0.isEmpty ? .null : .text($0) })
         }
         assign("currency", changes.currency.map { .text($0) })
-        assign("creditssend", changes.creditsSend.map { .int($0) })
         if let until = changes.lockedUntil {
             values.append(.optional(until))
             assignments.append("lockeduntil = to_timestamp($\(values.count)::bigint / 1000.0)")

@@ -1,5 +1,6 @@
 public import Configuration
 public import Database
+import Pricing
 
 /// The configuration as the database holds it: connectors, general options and the other sections.
 public enum ConnectorStore {
@@ -14,7 +15,19 @@ public enum ConnectorStore {
             if let connector { connectors.append(connector) }
             diagnostics += faults
         }
+        // The general DEFAULT_CHARGE is for every incoming connector that has none of its own.
+        if let text = try general(connection, "DEFAULT_CHARGE"), let charge = try? Money(parsing: text), charge > .zero {
+            for index in connectors.indices where connectors[index].direction == .incoming && connectors[index].defaultCharge == nil {
+                connectors[index].defaultCharge = charge
+            }
+        }
         return (connectors, diagnostics)
+    }
+
+    /// A general option as it is written, the last one where there are several; nil where it is not set, empty where it has no value.
+    public static func general(_ connection: Connection, _ key: String) throws(DatabaseError) -> String? {
+        let rows = try connection.query("SELECT value FROM general_option WHERE key = $1 ORDER BY ordinal DESC LIMIT 1", [.text(key)])
+        return try rows.first.map { row throws(DatabaseError) in try row.optionalText(0) ?? "" }
     }
 
     /// One connector; nil where there is none of that name or an error in its options leaves nothing to work with.

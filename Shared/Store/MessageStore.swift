@@ -154,9 +154,13 @@ public struct MessageStory: Sendable, Encodable {
         public var amount: Money
         public var balanceAfter: Money?
         public var at: Int64
+        public var note: String?
+
+        /// The kind in words.
+        public var word: String { LedgerKind(rawValue: Int16(clamping: kind)).word }
 
         enum CodingKeys: String, CodingKey {
-            case kind, amount
+            case kind, amount, note
             case balanceAfter = "balance_after"
             case at = "at_ms"
         }
@@ -179,7 +183,7 @@ public enum MessageStore {
             ("SELECT body, udh, charcode FROM messagebody WHERE msgid = $1", id),
             ("SELECT optionname, optionvalue FROM messageoption WHERE msgid = $1", id),
             ("SELECT \(LoggedMessage.columns) FROM routelog WHERE origid = $1 AND msgid <> $1 ORDER BY msgid LIMIT 100", id),
-            ("SELECT kind, amount, balance_after, at FROM ledger WHERE msgid = $1 ORDER BY at, kind", id),
+            ("SELECT kind, amount, balance_after, at, note FROM ledger WHERE msgid = $1 ORDER BY at, kind", id),
         ])
         guard let row = answers[0].first else { return nil }
         var story = MessageStory(message: try LoggedMessage(row), body: nil, options: [:], reports: [], bookings: [])
@@ -193,7 +197,7 @@ public enum MessageStore {
             story.bookings.append(
                 MessageStory.Booking(
                     kind: try booking.int(0), amount: try booking.money(1), balanceAfter: try booking.optionalMoney(2),
-                    at: try booking.milliseconds(3)))
+                    at: try booking.milliseconds(3), note: try booking.optionalText(4)))
         }
         return story
     }

@@ -1,5 +1,6 @@
 public import Database
 public import Pricing
+import Routing
 
 /// A row of `price`: what an account pays, what a provider costs, or both, for one part. Nil, or the empty
 /// prefix, matches anything.
@@ -54,7 +55,7 @@ public enum PriceStore {
         for row in try connection.query(
             """
             SELECT priceid, prefix, account, in_connector, out_connector, charge, charge_cost, currency, valid_from, valid_until, disabled
-            FROM price WHERE NOT disabled OR $1::boolean ORDER BY prefix, account, in_connector, out_connector, priceid
+            FROM price WHERE removed IS NULL AND (NOT disabled OR $1::boolean) ORDER BY prefix, account, in_connector, out_connector, priceid
             """, [.bool(includingDisabled)])
         {
             prices.append(
@@ -65,6 +66,18 @@ public enum PriceStore {
                     disabled: try row.bool(10)))
         }
         return prices
+    }
+
+    /// The prices in use, ready to be asked.
+    public static func table(_ connection: Connection) throws(DatabaseError) -> PriceTable {
+        PriceTable(
+            try load(connection).map { row in
+                Price(
+                    id: row.id,
+                    scope: PriceScope(
+                        prefix: row.prefix, account: row.account, inConnector: row.inConnector, outConnector: row.outConnector),
+                    charge: row.charge, cost: row.cost, currency: row.currency, validFrom: row.validFrom, validUntil: row.validUntil)
+            })
     }
 
     /// - Throws: `StoreError` where the row makes no sense or names what does not exist.
@@ -103,7 +116,12 @@ public enum PriceStore {
 
     public static func remove(_ connection: Connection, id: Int64, by who: String) throws {
         try connection.transaction {
-            guard try connection.execute("DELETE FROM price WHERE priceid = $1", [.int(id)]) == 1 else {
+            // The row stays: messages, ledger and summaries name it by its id.
+            guard
+                try connection.execute(
+                    "UPDATE price SET removed = now(), disabled = true, updated = now() WHERE priceid = $1 AND removed IS NULL",
+                    [.int(id)]) == 1
+            else {
                 throw StoreError.notFound("price \(id)")
             }
             try Audit.write(connection, who: who, action: "price rm", detail: "\(id)")

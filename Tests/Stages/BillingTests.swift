@@ -27,7 +27,7 @@ import Testing
             "INSERT INTO emguser (username, charge_balance, allowpostpaid, charge_balance_postpaid_limit) VALUES ('post', 0, 1, -0.1)")
         _ = try connection.execute("INSERT INTO emguser (username, creditssend, creditssenddec) VALUES ('credits', 1, 500000)")
         let transform = BillingTransform(
-            prices: { Self.prices }, ids: SharedMessageIDs(MessageIDs(slot: 0)),
+            tables: { BillingTables(prices: Self.prices, providers: ["out"], clients: ["in"]) }, ids: SharedMessageIDs(MessageIDs(slot: 0)),
             connect: { try Connection(url: url, applicationName: "billing") })
 
         // Exactly the price is enough; one part more is not; what is free goes also then.

@@ -32,7 +32,9 @@ import Testing
     @Test func `each message gets one report, whatever the order, the repetitions and the crashes`() async throws {
         let (url, connection) = try StageFixtures.database()
         func fresh() -> MatcherTransform {
-            MatcherTransform(ids: SharedMessageIDs(MessageIDs(slot: 0)), connect: { try Connection(url: url, applicationName: "matcher") })
+            MatcherTransform(
+                rules: { ReportRules() }, ids: SharedMessageIDs(MessageIDs(slot: 0)),
+                connect: { try Connection(url: url, applicationName: "matcher") })
         }
         let transform = fresh()
         func submitted(_ offset: Int64, _ submission: Submission) -> Record { StageFixtures.record(Topics.submitted, offset, submission) }

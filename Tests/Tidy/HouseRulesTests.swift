@@ -66,7 +66,7 @@ import Testing
 
     static func imports(_ source: Source) -> [String] {
         source.code.compactMap { line in
-            let words = line.split(separator: " ").filter { $0 != "public" && $0 != "internal" && $0 != "@testable" }
+            let words = line.split(separator: " ").filter { !["public", "package", "internal", "@testable"].contains($0) }
             guard words.count >= 2, words[0] == "import" else { return nil }
             let name = words.count > 2 ? words[2] : words[1]
             return String(name.split(separator: ".")[0])
