@@ -16,6 +16,7 @@ struct Signalbox: AsyncParsableCommand {
             RouteCommand.self,
             PriceCommand.self,
             ConnectorCommand.self,
+            SessionCommand.self,
             SendCommand.self,
             MessageCommand.self,
             BrokerCommand.self,
