@@ -272,7 +272,8 @@ def test_a_full_queue_makes_the_ingress_refuse_and_others_are_not_concerned(gate
             return status == RMSGQFUL
 
         wait_for("the queue is full", is_full, 60, 0.2)
-        assert seen.count(OK) >= 5 and set(seen) == {OK, RMSGQFUL}
+        # The marks of transactions count too: it is full a little early.
+        assert seen.count(OK) >= 2 and set(seen) == {OK, RMSGQFUL}
         assert ask(neighbour, SUBMIT_SM, 10, submit_body(registered=0))[0] == OK
         set_options(gateway, "out-full", MAXQUEUESIZE=None)
         wait_for("there is room again", lambda: not is_full(), 30, 0.2)

@@ -11,7 +11,7 @@ from ingress import (
 from smpp_raw import OK, c_string
 
 RINVDSTADR, RQUERYFAIL = 0x0B, 0x67
-DELIVERED, ENROUTE, DELETED = 2, 1, 5
+DELIVERED, ENROUTE, DELETED = 2, 1, 4
 
 
 def query_body(identity, source=""):
