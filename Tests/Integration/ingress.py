@@ -189,7 +189,12 @@ class Instance:
             self.process = subprocess.Popen(
                 [str(executable()), "run", "ingress-smpp"], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True)
-        wait_for(f"{self.name} is healthy", self._is_healthy, 60)
+        try:
+            wait_for(f"{self.name} is healthy", self._is_healthy, 60)
+        except BaseException:
+            self.stop()
+            print(self.log.read_text(errors="replace")[-4000:])
+            raise
         return self
 
     def _is_healthy(self):
