@@ -9,7 +9,7 @@ DEBUG := .build/debug/signalbox
 SOURCES := Package.swift Shared Services Tests
 PYTHON_TESTS := Tests/Integration $(wildcard Tests/*/python)
 
-.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker lint format clean
+.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker bench-ingress bench-routing lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -53,6 +53,9 @@ bench-broker: build venv ## measure the local broker against librdkafka's mock c
 bench-routing: deps ## measure routing decisions over 10, 1,000 and 100,000 routes
 	swift build -c release --product routing-bench
 	.build/release/routing-bench
+
+bench-ingress: build venv ## measure what one SMPP ingress accepts from 1, 10, 1,000 and 2,000 sessions
+	SIGNALBOX_BIN=$(CURDIR)/$(RELEASE) .venv/bin/python Tests/Benchmarks/ingress_bench.py
 
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)

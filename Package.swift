@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -47,6 +48,7 @@ let package = Package(
     products: [.executable(name: "signalbox", targets: ["Signalbox"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -84,9 +86,7 @@ let package = Package(
             "IngressSMPP",
             [
                 "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "SMPP", "SMPPMessage", "Charset", protobuf,
-                nioCore,
-                nioPosix,
-                logging, lifecycle,
+                nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
         service(
             "EgressSMPP",
@@ -101,7 +101,7 @@ let package = Package(
             ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", logging, lifecycle]),
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
-        service("Delay", ["ServiceKit", "Bus", "Message", logging, lifecycle]),
+        service("Delay", ["ServiceKit", "Bus", "Database", "Store", "Message", protobuf, logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
         service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
         service(
@@ -120,7 +120,7 @@ let package = Package(
         tests("Tidy"),
         tests("Bus", ["Bus", "TestSupport", logging]),
         tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Message", "SMPP", protobuf]),
-        tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
+        tests("Delay", ["Delay", "ServiceKit", "Bus", "Store", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing", "Routing"]),
         tests("RouteLog", ["RouteLog", "Message"]),
@@ -148,5 +148,6 @@ let package = Package(
         .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
         tests("Money", ["Pricing", "Routing"]),
+        tests("IngressSMPP", ["IngressSMPP", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
 )

@@ -1,6 +1,7 @@
 import Bus
 import Configuration
 import Database
+import Foundation
 import Logging
 import NIOCore
 import NIOPosix
@@ -11,13 +12,30 @@ import Store
 /// Takes messages from clients over SMPP, and brings them their reports.
 public enum IngressSMPPService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
-        try await SessionRows(context).clear()
-        let listeners = ListenerPool(
-            context, intake: try Intake(context.environment), ids: SharedMessageIDs(try await context.messageIDs()))
+        raiseFileLimit()
+        let environment = context.environment
+        let registry = SessionRegistry(environment)
+        try await registry.clear()
+        let limits = try await Snapshot("queue limits", context) { try QueueMonitor.Limits.load($0) }
+        let intake = try Intake(environment)
+        let ids = SharedMessageIDs(try await context.messageIDs())
+        let monitor = QueueMonitor(environment, limits: { limits.value })
+        let shared = SharedParts(
+            environment: environment, intake: intake, authenticator: Authenticator(environment, registry: registry), registry: registry,
+            desk: MessageDesk(environment, intake: intake, ids: ids), monitor: monitor, ids: ids)
+        let listeners = ListenerPool(context, shared: shared)
         let snapshot = try await Snapshot(
             "connectors", context, load: { try loadConnectors($0) }, onChange: { listeners.wanted($0) })
         listeners.wanted(snapshot.value)
-        return [listeners, snapshot]
+        return [registry, limits, monitor, listeners, snapshot]
+    }
+
+    /// Each session is an open file, and the usual soft limit is 1,024 of them.
+    private static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
+        limit.rlim_cur = min(limit.rlim_max, 65_536)
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 }
 

@@ -4,6 +4,7 @@ import Database
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceKit
 import ServiceLifecycle
 import Store
@@ -14,24 +15,18 @@ final class ListenerPool: Service {
         var configuration: ConnectorConfiguration
         var channels: [any Channel]
         var sessions: OpenSessions
-        var delivery: ClientDelivery
-        var stage: WindowedStage
-        var ended: AsyncStream<Void>
+        var stages: DeliveryStages
         var ticker: Task<Void, Never>
     }
 
     private let context: ServiceContext
-    private let intake: Intake
-    private let ids: SharedMessageIDs
-    private let authenticator: Authenticator
+    private let shared: SharedParts
     private let wishes: AsyncStream<[ConnectorConfiguration]>
     private let wish: AsyncStream<[ConnectorConfiguration]>.Continuation
 
-    init(_ context: ServiceContext, intake: Intake, ids: SharedMessageIDs) {
+    init(_ context: ServiceContext, shared: SharedParts) {
         self.context = context
-        self.intake = intake
-        self.ids = ids
-        authenticator = Authenticator(context.environment)
+        self.shared = shared
         (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         context.health.set("connectors", .starting)
     }
@@ -45,6 +40,7 @@ final class ListenerPool: Service {
             for await wanted in wishes {
                 let names = Dictionary(wanted.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
                 for (name, one) in running where names[name] != one.configuration {
+                    logger.info("connector stops", metadata: ["connector": "\(name)"])
                     await stop(one)
                     running[name] = nil
                 }
@@ -71,19 +67,20 @@ final class ListenerPool: Service {
             wish.finish()
         }
         for one in running.values { await stop(one) }
-        intake.close()
+        shared.intake.close()
     }
 
     private func start(_ configuration: ConnectorConfiguration) async throws -> Running {
         let environment = context.environment
-        try await TopicSetup.ensure(environment, connectors: [configuration.name])
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        try await TopicSetup.ensure(environment, connectors: [configuration.name], mailboxes: [configuration.name])
         let delivery = ClientDelivery(
-            connector: configuration.name, eventLoop: eventLoop, database: context.database, intake: intake, logger: environment.logger)
+            configuration, eventLoop: MultiThreadedEventLoopGroup.singleton.next(), database: context.database,
+            receivers: ReceiverLookup(context, connector: configuration.name), intake: shared.intake, logger: environment.logger)
         let connector = IncomingConnector(
-            configuration: configuration, environment: environment, rows: SessionRows(context), intake: intake,
-            authenticator: authenticator, delivery: delivery, directory: SessionDirectory(), ids: ids, logger: environment.logger)
-        let sessions = OpenSessions()
+            configuration: configuration, access: configuration.incoming.access.compactMap { IPNetwork($0) }, shared: shared,
+            delivery: delivery, tls: try configuration.incoming.tls.map { try TLSContexts($0, logger: environment.logger) },
+            gate: shared.registry.connectorGate(configuration.name, limit: configuration.throughputPerSecond))
+        let sessions = OpenSessions(limit: configuration.instances)
         var channels: [any Channel] = []
         do {
             for address in configuration.addresses {
@@ -93,32 +90,20 @@ final class ListenerPool: Service {
             for channel in channels { try? await channel.close() }
             throw error
         }
-        let group = "ingress-smpp.\(configuration.name)"
-        var settings = WindowedStage.Settings(
-            consumer: ConsumerSettings(group: group, topics: [Topics.queue(configuration.name)], instance: environment.instance),
-            transactionalID: "\(group).\(environment.instance)")
-        settings.journalPath = environment.journalPath(group)
-        let stage = WindowedStage(
-            environment.bus, settings: settings, onState: context.health.reporter("queue \(configuration.name)"),
-            onRecorded: { delivery.recorded($0) }, onRecords: { delivery.receive($0) })
-        await delivery.attach(stage)
-        let (ended, end) = AsyncStream<Void>.makeStream()
-        startThread("queue \(configuration.name)") {
-            stage.run()
-            end.finish()
-        }
+        let stages = DeliveryStages(context, connector: configuration.name, delivery: delivery)
+        await stages.start()
         // Ends when the connector stops (`stop` cancels it).
         let ticker = Task {
             var count = 1
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
+                connector.tls?.refresh()
                 await delivery.tick(count)
+                if count % 10 == 0 { await stages.lookAfterOrphans() }
                 count += 1
             }
         }
-        return Running(
-            configuration: configuration, channels: channels, sessions: sessions, delivery: delivery, stage: stage, ended: ended,
-            ticker: ticker)
+        return Running(configuration: configuration, channels: channels, sessions: sessions, stages: stages, ticker: ticker)
     }
 
     private func listen(_ address: Endpoint, _ connector: IncomingConnector, _ sessions: OpenSessions) async throws -> any Channel {
@@ -131,12 +116,24 @@ final class ListenerPool: Service {
                     guard let text = channel.remoteAddress?.ipAddress, let remote = IPAddress(text) else {
                         throw ServiceError("a connection without an address")
                     }
+                    func refuse(_ why: String) -> ServiceError {
+                        IngressMetrics.refusedConnections.add()
+                        connector.logger.notice(
+                            "connection refused",
+                            metadata: ["connector": "\(connector.name)", "remote": "\(remote)", "reason": "\(why)"])
+                        return ServiceError(why)
+                    }
+                    guard connector.allows(remote) else { throw refuse("not in ACCESS") }
+                    guard sessions.hasRoom else { throw refuse("too many connections for INSTANCES") }
                     let handler = ESMEHandler(connector: connector, remote: remote)
                     sessions.add(NIOLoopBound(handler, eventLoop: channel.eventLoop), channel)
+                    if let tls = connector.tls {
+                        try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.current))
+                    }
                     try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
-            .bind(host: address.host, port: address.port).get()
+            .bind(host: address.host, port: address.port == 0 ? 0 : address.port + context.environment.portOffset).get()
     }
 
     /// No new connections; sessions are unbound; what clients have answered is written down.
@@ -144,9 +141,7 @@ final class ListenerPool: Service {
         for channel in running.channels { try? await channel.close() }
         await running.sessions.shutdown()
         running.ticker.cancel()
-        running.stage.stop()
-        for await _ in running.ended {}
+        await running.stages.stop()
         context.health.remove("connector \(running.configuration.name)")
-        context.health.remove("queue \(running.configuration.name)")
     }
 }

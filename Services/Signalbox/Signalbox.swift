@@ -18,6 +18,7 @@ struct Signalbox: AsyncParsableCommand {
             AddressListCommand<Whitelist>.self,
             PriceCommand.self,
             ConnectorCommand.self,
+            SessionCommand.self,
             SendCommand.self,
             MessageCommand.self,
             DLRCommand.self,

@@ -36,7 +36,8 @@ extension Admin {
     ///
     /// Offsets count a transaction's own mark too, so where few are left the records are read and counted; of many the number is a
     /// little too high. What a windowed stage has done above its oldest open record still counts.
-    public func lags(of queues: [GroupTopic]) throws(BusError) -> [GroupTopic: Int64] {
+    /// - Parameter counting: false saves the reading: then the number is a little too high everywhere.
+    public func lags(of queues: [GroupTopic], counting: Bool = true) throws(BusError) -> [GroupTopic: Int64] {
         let counts = try topics(timeoutMilliseconds: Admin.timeout)
         var wanted: [String: [TopicPartition]] = [:]
         for queue in Set(queues) {
@@ -57,7 +58,7 @@ extension Admin {
             for (partition, offset) in offsets {
                 let from = offset < 0 ? max(0, starts[partition] ?? 0) : offset
                 let span = max(0, (ends[partition] ?? 0) - from)
-                if span > Admin.countedSpan {
+                if span > Admin.countedSpan || !counting {
                     lags[GroupTopic(group: group, topic: partition.topic), default: 0] += span
                 } else if span > 0 {
                     few.append(CommittedOffset(partition: partition, offset: from))

@@ -38,6 +38,9 @@ extension ConfigurationFile {
         for entry in general where entry.key == "DBPROFILE" && !databases.isEmpty {
             require(entry, entry.value ?? "", databases, "DB section")
         }
+        for entry in general where entry.key == "MAXTOTALQUEUESIZE" && !(Int(entry.value ?? "").map { $0 > 0 } ?? false) {
+            diagnostics.append(ConfigurationDiagnostic(.error, line: entry.line, "MAXTOTALQUEUESIZE is a whole number above 0"))
+        }
         for section in sections {
             for entry in section.entries {
                 guard let value = entry.value, !value.isEmpty else { continue }

@@ -67,6 +67,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var systemType: String
     /// ALLOWROUTE and the other keywords of routing beyond ROUTE, ROUTEDLR and REDIRECT.
     public var routing: RoutingOptions
+    /// What only connectors have that clients bind to.
+    public var incoming: IncomingOptions
     /// Stopped by an operator; kept in the database only.
     public var isDisabled: Bool
     /// Everything as written.

@@ -8,7 +8,7 @@ enum ConnectorKeywords {
         "MAXQUEUESIZE", "THROUGHPUT",
     ]
     /// Clients bind to us.
-    static let incoming = ["USERDB"]
+    static let incoming = IncomingOptions.keywords
     /// We bind to providers.
     static let outgoing = ["STATIC", "DLR_SUPPORT"]
     /// Character sets, addresses as sent, long messages.

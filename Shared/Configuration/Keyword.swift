@@ -64,7 +64,7 @@ struct Keyword: Sendable {
     /// and those that users recall beyond them.
     static let table: [Scope: [String: Keyword]] = [
         .general: make(
-            works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING"] + generalMoney,
+            works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING", "MAXTOTALQUEUESIZE"] + generalMoney,
             needless: [
                 "BACKEND": "queues are Kafka topics", "BACKEND_DLR": "open reports are kept in PostgreSQL",
                 "PERSISTFILES": "everything is persistent", "SPOOLDIR": "everything is kept in Kafka and PostgreSQL",
@@ -96,7 +96,7 @@ struct Keyword: Sendable {
                 "SUPPRESS_EMGHEADERS", "QUOTEDREPLY", "INHERIT", "VIRTUAL", "COPY", "PROXY", "SIMULATE", "EMULATE", "HIBERNATE",
                 "LIBRARY", "SATPOOL_CREATE", "SATPOOL_LOOKUP", "ROUTESAT", "MODEM", "MODEM_BPS", "INITSTRING", "GSMSTORE", "GSMNOSCA",
             ],
-            often: ["ADDRESS"], notYetOften: ["URLHANDLER", "PLUGIN"]),
+            often: ["ADDRESS", "ACCESS"], notYetOften: ["URLHANDLER", "PLUGIN"]),
         .section(.database): make(
             // The section is read so that USERDB and DBPROFILE can name it; Signalbox has one database.
             works: ["HOST", "PORT", "USERNAME", "PASSWORD", "DBNAME", "TYPE", "INSTANCES", "SOCKET"]),

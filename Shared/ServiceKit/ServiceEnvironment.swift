@@ -12,6 +12,7 @@ public import Logging
 /// | `SIGNALBOX_DATA` | directory for the instance's own notes (journals of answers); unset = none are kept |
 /// | `SIGNALBOX_INSTANCE` | stable name of this instance; default `<service>-0` |
 /// | `SIGNALBOX_HTTP_PORT` | port of `/healthz`, `/readyz`, `/metrics` on loopback or the pod; 0 = any free; unset = none |
+/// | `SIGNALBOX_PORT_OFFSET` | added to the ports that clients connect to, for several instances on one machine; default 0 |
 /// | `SIGNALBOX_LOG_LEVEL` | trace, debug, info (default), notice, warning, error |
 public struct ServiceEnvironment: Sendable {
     public var service: String
@@ -20,6 +21,8 @@ public struct ServiceEnvironment: Sendable {
     public var bus: BusConfiguration
     public var httpPort: Int?
     public var dataDirectory: String?
+    /// Added to the ports that clients connect to.
+    public var portOffset = 0
     public var logger: Logger
 
     /// - Throws: `ServiceError` naming every variable that is missing or wrong.
@@ -43,6 +46,13 @@ public struct ServiceEnvironment: Sendable {
                 httpPort = port
             } else {
                 faults.append("SIGNALBOX_HTTP_PORT is no port: \(text)")
+            }
+        }
+        if let text = variables["SIGNALBOX_PORT_OFFSET"], !text.isEmpty {
+            if let offset = Int(text), (-65_535...65_535).contains(offset) {
+                portOffset = offset
+            } else {
+                faults.append("SIGNALBOX_PORT_OFFSET is no number: \(text)")
             }
         }
         var level = Logger.Level.info

@@ -17,10 +17,14 @@ public enum TopicSetup {
         return layout
     }
 
-    /// The fixed topics, and the queues of `connectors`. Tries for as long as the broker is away, until the task is cancelled.
-    public static func ensure(_ environment: ServiceEnvironment, connectors: [String]) async throws {
+    /// The fixed topics, the queues of `connectors`, and the instance's mailboxes for `mailboxes`. Tries for as long as the broker is away, until the task is cancelled.
+    public static func ensure(
+        _ environment: ServiceEnvironment, connectors: [String], mailboxes: [String] = []
+    ) async throws {
         let layout = layout()
-        let wanted = Topics.fixed(layout) + connectors.flatMap { Topics.queues(of: $0, layout) }
+        let wanted =
+            Topics.fixed(layout) + connectors.flatMap { Topics.queues(of: $0, layout) }
+            + mailboxes.flatMap { Topics.mailboxes(of: $0, instance: environment.instance, layout) }
         while true {
             do {
                 return try await onThread { try Admin(environment.bus).create(wanted) }

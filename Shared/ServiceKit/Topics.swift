@@ -19,6 +19,9 @@ public enum Topics {
     /// The fast lane beside it.
     public static func priorityQueue(_ connector: String) -> String { "sms.queue.\(connector).priority" }
 
+    /// Reports and messages for clients of `connector` that are bound at `instance` and were read by another instance.
+    public static func mailbox(_ connector: String, _ instance: String) -> String { "sms.mailbox.\(connector).\(instance)" }
+
     /// How topics are made: the same counts everywhere, so that joins by key work.
     public struct Layout: Sendable, Equatable {
         /// Four keep two cores busy; more cost a fetch and an index each.
@@ -42,6 +45,13 @@ public enum Topics {
 
     public static func queues(of connector: String, _ layout: Layout) -> [TopicSpecification] {
         [queue(connector), priorityQueue(connector)].map { specification($0, layout, hours: max(waitingHours, layout.retentionHours)) }
+    }
+
+    /// One partition: one instance reads it.
+    public static func mailboxes(of connector: String, instance: String, _ layout: Layout) -> [TopicSpecification] {
+        var one = layout
+        one.partitions = 1
+        return [specification(mailbox(connector, instance), one, hours: max(waitingHours, layout.retentionHours))]
     }
 
     /// Of three copies or more all but one must have a record before it is acknowledged: one broker may be away.

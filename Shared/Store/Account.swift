@@ -91,29 +91,31 @@ public enum LoginDecision: Sendable, Equatable {
     /// No access row fits the address and the connector.
     case notAllowedFromHere
 
-    /// Decides from what is stored. Pure, but slow: about 50 ms of CPU where the password is hashed, so it belongs
-    /// on a thread that may be held that long.
+    /// Decides from what is stored. Pure, but slow: about 50 ms of CPU where the password is hashed and `memory` does not know it, so
+    /// it belongs on a thread that may be held that long.
     ///
-    /// The password comes before all else: who does not know it learns nothing of the account. An unknown user
-    /// costs the same time.
+    /// A lock comes first: as long as it holds nobody can try passwords. Then the password: who does not know it learns nothing more
+    /// of the account. An unknown user costs the same time.
     public static func decide(
-        _ record: LoginRecord?, password: String, ip: IPAddress, connector: String, nowMilliseconds: Int64
+        _ record: LoginRecord?, password: String, ip: IPAddress, connector: String, nowMilliseconds: Int64, memory: PasswordMemory? = nil
     ) -> LoginDecision {
         guard password.utf8.count <= PasswordHash.maximumPasswordOctets else { return record == nil ? .unknownUser : .wrongPassword }
         guard let record else {
             _ = PasswordHash.verify(password, scrypt: decoy)
             return .unknownUser
         }
-        guard fits(record, password) else { return .wrongPassword }
         if record.account.isLocked(atMilliseconds: nowMilliseconds) { return .locked(until: record.account.lockedUntil ?? 0) }
+        guard fits(record, password, memory) else { return .wrongPassword }
         guard AccessRules.allows(record.access, ip: ip, connector: connector) else { return .notAllowedFromHere }
         return .accepted(record.account)
     }
 
     /// `password_scrypt`, where set, replaces `md5password`, which replaces `password`. An empty password never fits.
-    private static func fits(_ record: LoginRecord, _ password: String) -> Bool {
+    private static func fits(_ record: LoginRecord, _ password: String, _ memory: PasswordMemory?) -> Bool {
         guard !password.isEmpty else { return false }
-        if let stored = record.scryptPassword { return PasswordHash.verify(password, scrypt: stored) }
+        if let stored = record.scryptPassword {
+            return memory?.fits(password, stored) ?? PasswordHash.verify(password, scrypt: stored)
+        }
         if let stored = record.md5Password, !stored.isEmpty { return PasswordHash.verify(password, md5: stored) }
         if let stored = record.password, !stored.isEmpty { return PasswordHash.verify(password, plain: stored) }
         return false

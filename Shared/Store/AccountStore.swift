@@ -29,16 +29,33 @@ public enum AccountStore {
     }
 
     /// Writes down a good login, or one that was refused, with where it came from.
+    /// - Parameter lockout: after how many wrong passwords in a row the account is locked, and for how long; nil where this one does
+    ///   not count.
+    /// - Returns: true when the account was locked by this call.
+    @discardableResult
     public static func recordLogin(
-        _ connection: Connection, username: String, succeeded: Bool, ip: IPAddress
-    ) throws(DatabaseError) {
+        _ connection: Connection, username: String, succeeded: Bool, ip: IPAddress, lockout: (attempts: Int, seconds: Int)? = nil
+    ) throws(DatabaseError) -> Bool {
         if succeeded {
             try connection.execute(
-                "UPDATE emguser SET lastlogin = now(), lastip = $2, lastipstr = $3 WHERE username = $1",
+                "UPDATE emguser SET lastlogin = now(), lastip = $2, lastipstr = $3, failedlogins = 0 WHERE username = $1",
                 [.text(username), .optional(ip.integer), .text(ip.description)])
-        } else {
-            try connection.execute("UPDATE emguser SET lastfailedlogin = now() WHERE username = $1", [.text(username)])
+            return false
         }
+        guard let lockout, lockout.attempts > 0 else {
+            try connection.execute("UPDATE emguser SET lastfailedlogin = now() WHERE username = $1", [.text(username)])
+            return false
+        }
+        // After the lock has ended there are as many attempts again.
+        let rows = try connection.query(
+            """
+            UPDATE emguser SET lastfailedlogin = now(),
+                failedlogins = CASE WHEN failedlogins + 1 >= $2::int THEN 0 ELSE failedlogins + 1 END,
+                lockeduntil = CASE WHEN failedlogins + 1 >= $2::int
+                    THEN GREATEST(lockeduntil, now() + make_interval(secs => $3::int)) ELSE lockeduntil END
+            WHERE username = $1 RETURNING failedlogins = 0
+            """, [.text(username), .int(lockout.attempts), .int(lockout.seconds)])
+        return try rows.first?.bool(0) ?? false
     }
 
     /// Replaces a password kept in one of EMG's old ways by its scrypt hash, after a good login with it.

@@ -60,11 +60,11 @@ public enum ConnectorStore {
         return found
     }
 
-    /// Open sessions by connector, of instances that gave a sign of life within the last 30 seconds.
+    /// Open sessions by connector, of instances that live.
     public static func openSessions(_ connection: Connection) throws(DatabaseError) -> [String: Int64] {
         var counts: [String: Int64] = [:]
         for row in try connection.query(
-            "SELECT connector, count(*) FROM session WHERE NOT closed AND beat > now() - interval '30 seconds' GROUP BY connector")
+            "SELECT connector, count(*) FROM live_session GROUP BY connector")
         {
             counts[try row.text(0)] = try row.int(1)
         }

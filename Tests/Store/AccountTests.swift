@@ -83,7 +83,8 @@ import TestSupport
         lock.lockedUntil = .some(1_800_000_000_001)
         try AccountStore.set(connection, username: "demo", changes: lock, by: "test")
         #expect(try decide("demo", "secret") == .locked(until: 1_800_000_000_001))
-        #expect(try decide("demo", "wrong") == .wrongPassword)
+        // While it is locked nobody can try passwords.
+        #expect(try decide("demo", "wrong") == .locked(until: 1_800_000_000_001))
         lock.lockedUntil = .some(nil)
         #expect(try AccountStore.set(connection, username: "demo", changes: lock, by: "test").lockedUntil == nil)
 
@@ -92,6 +93,35 @@ import TestSupport
         let seen = try #require(try AccountStore.find(connection, username: "demo"))
         #expect(seen.lastIP == "127.0.0.1" && seen.lastLogin != nil && seen.lastFailedLogin != nil)
         #expect(try connection.query("SELECT lastip FROM emguser")[0].int(0) == 2_130_706_433)
+    }
+
+    @Test("wrong passwords in a row lock the account for a while, and a good login forgives them") func lockout() throws {
+        try AccountStore.add(connection, username: "demo", balance: nil, changes: AccountStore.Changes(), by: "test")
+        let address = try #require(ip)
+        func fail() throws -> Bool {
+            try AccountStore.recordLogin(connection, username: "demo", succeeded: false, ip: address, lockout: (3, 60))
+        }
+        #expect(try (!fail() && !fail()))
+        try AccountStore.recordLogin(connection, username: "demo", succeeded: true, ip: address)
+        #expect(try (!fail() && !fail()))
+        // From an address that may not log in at all nobody can lock an account.
+        #expect(try !AccountStore.recordLogin(connection, username: "demo", succeeded: false, ip: address))
+        #expect(try AccountStore.find(connection, username: "demo")?.lockedUntil == nil)
+        #expect(try fail())
+        let until = try #require(try AccountStore.find(connection, username: "demo")?.lockedUntil)
+        let now = try connection.query("SELECT (extract(epoch FROM now()) * 1000)::bigint")[0].int(0)
+        #expect((50_000...60_000).contains(until - now))
+        #expect(try (!fail() && !fail() && fail()))
+    }
+
+    @Test("a remembered password fits its own hash only") func passwordMemory() throws {
+        let memory = PasswordMemory()
+        let stored = try PasswordHash.make("secret")
+        for _ in 0..<2 {
+            #expect(memory.fits("secret", stored))
+            #expect(!memory.fits("Secret", stored))
+        }
+        #expect(!memory.fits("secret", try PasswordHash.make("other")))
     }
 
     @Test("EMG's clear text and MD5 are accepted once, then replaced by scrypt") func upgrade() throws {

@@ -133,7 +133,7 @@ public struct GatewayStatus: Encodable, Sendable {
         let connectors = try connection.query(
             """
             SELECT name, type, protocol,
-                (SELECT count(*) FROM session s WHERE s.connector = c.name AND NOT s.closed AND s.beat > now() - interval '30 seconds') AS sessions
+                (SELECT count(*) FROM live_session s WHERE s.connector = c.name) AS sessions
             FROM connector c WHERE NOT disabled ORDER BY position, name
             """
         ).map { row in

@@ -11,7 +11,16 @@ final class OpenSessions: Sendable {
         var channel: any Channel
     }
 
+    /// Connections that are bound to nothing (yet) may be as many again as sessions, and some more.
+    private static let spare = 100
+
     private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+    private let maxConnections: Int
+
+    /// - Parameter limit: INSTANCES.
+    init(limit: Int) { maxConnections = limit * 2 + OpenSessions.spare }
+
+    var hasRoom: Bool { entries.withLock { $0.count < maxConnections } }
 
     /// Called on the channel's event loop.
     func add(_ handler: NIOLoopBound<ESMEHandler>, _ channel: any Channel) {

@@ -1,9 +1,11 @@
 import Bus
+import Configuration
 import Database
 import Logging
 import Message
 import NIOCore
 import ServiceKit
+import Store
 import SwiftProtobuf
 
 /// One delivery on its way to a session.
@@ -31,8 +33,8 @@ struct DeliverySession: Sendable {
 ///
 /// An actor on an event loop of its own choice: everything reaches it in batches.
 actor ClientDelivery {
-    /// Unanswered deliveries per session.
-    static let window = 50
+    /// A delivery that was passed on so often is parked: its client comes and goes.
+    private static let maxHops: UInt32 = 4
     /// Statuses that mean "not now" (SMPP 3.4, 5.1.3): ESME_RMSGQFUL, ESME_RTHROTTLED, ESME_RX_T_APPN, ESME_RSYSERR.
     private static let temporary: Set<UInt32> = [0x14, 0x58, 0x64, 0x08]
 
@@ -41,32 +43,44 @@ actor ClientDelivery {
 
     private let connector: String
     private let parked: ParkedDeliveries
+    private let receivers: ReceiverLookup
     private let intake: Intake
     private let logger: Logger
-    private var stage: WindowedStage?
-    private var board = DeliveryBoard<UInt32>(window: ClientDelivery.window)
+    private var stages: [DeliveryPlace: WindowedStage] = [:]
+    private var board: DeliveryBoard<UInt32>
     private var sessions: [UInt32: DeliverySession] = [:]
     /// Accounts that may have rows in `parked_delivery`, with the number of rows that are out for delivery.
     private var drains: [String: Int] = [:]
     private var draining: Set<String> = []
     /// Sessions whose answers are on their way into the log of the queue, in that order: a place in a window is free again only when
     /// the answer is recorded, so that a crash repeats at most a window (promise 3).
-    private var recording: [UInt32] = []
+    private var recording: [DeliveryPlace: [UInt32]] = [:]
 
-    init(connector: String, eventLoop: any EventLoop, database: Database, intake: Intake, logger: Logger) {
-        self.connector = connector
+    init(
+        _ configuration: ConnectorConfiguration, eventLoop: any EventLoop, database: Database, receivers: ReceiverLookup, intake: Intake,
+        logger: Logger
+    ) {
+        connector = configuration.name
         self.eventLoop = eventLoop
-        self.parked = ParkedDeliveries(database: database, connector: connector)
+        parked = ParkedDeliveries(database: database, connector: configuration.name, lifeSeconds: configuration.incoming.parkSeconds)
+        board = DeliveryBoard(window: configuration.incoming.deliveryWindow)
+        self.receivers = receivers
         self.intake = intake
         self.logger = logger
     }
 
-    func attach(_ stage: WindowedStage) { self.stage = stage }
+    func attach(_ stage: WindowedStage, at place: DeliveryPlace) { stages[place] = stage }
+
+    /// What it handed out and was not answered is void by now.
+    func detach(_ place: DeliveryPlace) {
+        stages[place] = nil
+        recording[place] = nil
+    }
 
     // MARK: From the queue
 
     /// Called on the stage's thread.
-    nonisolated func receive(_ claimed: [ClaimedRecord]) {
+    nonisolated func receive(_ claimed: [ClaimedRecord], at place: DeliveryPlace) {
         var good: [(Claim, ShortMessage)] = []
         var bad: [Claim] = []
         good.reserveCapacity(claimed.count)
@@ -81,15 +95,15 @@ actor ClientDelivery {
         }
         let (messages, undecodable) = (good, bad)
         eventLoop.execute {
-            self.assumeIsolated { $0.add(messages, undecodable: undecodable) }
+            self.assumeIsolated { $0.add(messages, undecodable: undecodable, at: place) }
         }
     }
 
-    private func add(_ messages: [(Claim, ShortMessage)], undecodable: [Claim]) {
-        stage?.complete(undecodable.map { Completion(claim: $0, outputs: [], weight: 0) })
+    private func add(_ messages: [(Claim, ShortMessage)], undecodable: [Claim], at place: DeliveryPlace) {
+        stages[place]?.complete(undecodable.map { Completion(claim: $0, outputs: [], weight: 0) })
         var accounts: Set<String> = []
         for (claim, message) in messages {
-            board.add(.queue(claim), message)
+            board.add(.queue(claim, place), message)
             accounts.insert(message.account)
         }
         for account in accounts { pump(account) }
@@ -128,7 +142,7 @@ actor ClientDelivery {
     private func settle(_ number: UInt32, _ answers: [DeliveryAnswer]) {
         guard let session = sessions[number] else { return }
         let now = wallClockMilliseconds()
-        var completions: [Completion] = []
+        var completions: [DeliveryPlace: [Completion]] = [:]
         var removed: [Int64] = []
         var again: [DeliveryBoard<UInt32>.Delivery] = []
         for answer in answers {
@@ -140,29 +154,33 @@ actor ClientDelivery {
             }
             let event = ending(delivery.message, status: status, now: now)
             switch delivery.source {
-            case .queue(let claim):
-                recording.append(number)
-                completions.append(Completion(claim: claim, outputs: [event]))
+            case .queue(let claim, let place):
+                recording[place, default: []].append(number)
+                completions[place, default: []].append(Completion(claim: claim, outputs: [event]))
             case .parked(let id):
                 board.release(number)
                 removed.append(id)
                 try? intake.publish(event)
             }
         }
-        stage?.complete(completions)
+        complete(completions)
         finishParked(removed, account: session.account)
-        park(again)
+        park(again, mayForward: false)
         pump(session.account)
     }
 
     /// Called on the stage's thread.
-    nonisolated func recorded(_ count: Int) {
-        eventLoop.execute { self.assumeIsolated { $0.release(count) } }
+    nonisolated func recorded(_ count: Int, at place: DeliveryPlace) {
+        eventLoop.execute { self.assumeIsolated { $0.release(count, place) } }
     }
 
-    private func release(_ count: Int) {
-        let numbers = recording.prefix(count)
-        recording.removeFirst(numbers.count)
+    private func complete(_ completions: [DeliveryPlace: [Completion]]) {
+        for (place, completions) in completions { stages[place]?.complete(completions) }
+    }
+
+    private func release(_ count: Int, _ place: DeliveryPlace) {
+        let numbers = Array((recording[place] ?? []).prefix(count))
+        recording[place]?.removeFirst(numbers.count)
         var accounts: Set<String> = []
         for number in numbers {
             board.release(number)
@@ -193,30 +211,55 @@ actor ClientDelivery {
 
     // MARK: Parking
 
-    private func parkHomeless() { park(board.takeHomeless()) }
+    private func parkHomeless() { park(board.takeHomeless(), mayForward: true) }
 
-    private func park(_ deliveries: [DeliveryBoard<UInt32>.Delivery]) {
+    private func park(_ deliveries: [DeliveryBoard<UInt32>.Delivery], mayForward: Bool) {
         guard !deliveries.isEmpty else { return }
-        // Bounded: the stage hands out no more than its limit before these are completed.
-        Task { await self.write(deliveries) }
+        // Bounded: the stages hand out no more than their limits before these are completed.
+        Task { await self.write(deliveries, mayForward: mayForward) }
     }
 
-    private func write(_ deliveries: [DeliveryBoard<UInt32>.Delivery]) async {
+    /// Passes deliveries to the instance, or connector, where their client is bound; what has no such place goes to the database.
+    private func write(_ deliveries: [DeliveryBoard<UInt32>.Delivery], mayForward: Bool) async {
+        var elsewhere: [String: SessionStore.Receiver] = [:]
         do {
-            try await parked.park(deliveries.map(\.message))
+            if mayForward { elsewhere = try await receivers.find(Set(deliveries.map(\.message.account))) }
+            let parking = deliveries.filter { !isForwarded($0, elsewhere) }
+            if !parking.isEmpty { try await parked.park(parking.map(\.message)) }
+            IngressMetrics.parked.add(parking.count)
         } catch {
             logger.warning("deliveries not parked, they wait", metadata: ["count": "\(deliveries.count)", "error": "\(error)"])
             for delivery in deliveries { board.add(delivery.source, delivery.message) }
             return  // `tick` tries again
         }
-        var completions: [Completion] = []
+        var completions: [DeliveryPlace: [Completion]] = [:]
         for delivery in deliveries {
             switch delivery.source {
-            case .queue(let claim): completions.append(Completion(claim: claim, outputs: [], weight: 0))
+            case .queue(let claim, let place):
+                var outputs: [OutgoingRecord] = []
+                if isForwarded(delivery, elsewhere), let receiver = elsewhere[delivery.message.account] {
+                    outputs = [forwarding(delivery.message, to: receiver)]
+                    IngressMetrics.forwarded.add()
+                }
+                completions[place, default: []].append(Completion(claim: claim, outputs: outputs, weight: 0))
             case .parked: drains[delivery.message.account, default: 1] -= 1
             }
         }
-        stage?.complete(completions)
+        complete(completions)
+    }
+
+    /// Parked rows stay rows: any instance drains them.
+    private func isForwarded(_ delivery: DeliveryBoard<UInt32>.Delivery, _ elsewhere: [String: SessionStore.Receiver]) -> Bool {
+        guard case .queue = delivery.source, delivery.message.hops < ClientDelivery.maxHops else { return false }
+        return elsewhere[delivery.message.account] != nil
+    }
+
+    /// In the transaction that ends the delivery here.
+    private func forwarding(_ message: ShortMessage, to receiver: SessionStore.Receiver) -> OutgoingRecord {
+        var message = message
+        message.hops += 1
+        return OutgoingRecord(
+            topic: Topics.mailbox(receiver.connector, receiver.instance), key: message.account, value: encode(message))
     }
 
     private func finishParked(_ ids: [Int64], account: String) {

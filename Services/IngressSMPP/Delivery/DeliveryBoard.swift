@@ -1,18 +1,29 @@
 import Bus
 import Message
 
+/// Which stage of a connector a delivery was read by.
+enum DeliveryPlace: Hashable, Sendable {
+    /// The connector's queue, which all instances share.
+    case queue
+    /// What other instances read for clients that are bound here.
+    case mailbox
+    /// The mailbox of an instance that is no more.
+    case orphaned(String)
+}
+
 /// What is to be delivered to clients, by account, and which sessions can take it. Pure; one lives on one event loop.
 ///
 /// A delivery leaves the board exactly once: acknowledged, refused for good, parked, or forgotten because its claim is void.
 struct DeliveryBoard<SessionID: Hashable> {
     /// Where a delivery came from, and so how it is finished.
     enum Source {
-        case queue(Claim)
+        /// - Parameter place: which of its connector's stages handed it out.
+        case queue(Claim, DeliveryPlace)
         /// Row of `parked_delivery`.
         case parked(Int64)
 
         /// It went to another instance, which delivers it.
-        var isVoid: Bool { if case .queue(let claim) = self { claim.isVoid } else { false } }
+        var isVoid: Bool { if case .queue(let claim, _) = self { claim.isVoid } else { false } }
     }
 
     struct Delivery {

@@ -1,0 +1,157 @@
+import Bus
+import Database
+import Logging
+import Message
+import SMPP
+import ServiceKit
+import Store
+import SwiftProtobuf
+import Synchronization
+
+/// Answers query_sm, cancel_sm and replace_sm from PostgreSQL: off the event loops, in batches, and only so many at a time.
+///
+/// A cancellation, or a replacement, is an order in `message_order` that is read when the scheduled message fires (Services/Delay).
+final class MessageDesk: Sendable {
+    /// Requests that may wait; the next is refused.
+    private static let maxPending = 1_000
+    private static let batch = 200
+    /// How long a message is waited for that the log does not have yet.
+    private static let patienceMilliseconds: Int64 = 3_000
+
+    private struct Pending: Sendable {
+        var request: DeskRequest
+        var deadline: Int64
+        var reply: @Sendable (DeskAnswer) -> Void
+    }
+
+    private struct State {
+        var pending: [Pending] = []
+        var isWorking = false
+    }
+
+    private let database: Database
+    private let intake: Intake
+    private let ids: SharedMessageIDs
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(_ environment: ServiceEnvironment, intake: Intake, ids: SharedMessageIDs) {
+        database = Database(
+            url: environment.databaseURL, applicationName: "\(environment.instance)/desk", statementTimeoutMilliseconds: 5_000)
+        self.intake = intake
+        self.ids = ids
+        logger = environment.logger
+    }
+
+    /// - Parameter reply: called once, on some thread.
+    /// - Returns: false where too many wait; then `reply` is not called.
+    func ask(_ request: DeskRequest, reply: @escaping @Sendable (DeskAnswer) -> Void) -> Bool {
+        let pending = Pending(request: request, deadline: monotonicMilliseconds() + MessageDesk.patienceMilliseconds, reply: reply)
+        let (isTaken, mustStart) = state.withLock { state in
+            guard state.pending.count < MessageDesk.maxPending else { return (false, false) }
+            state.pending.append(pending)
+            defer { state.isWorking = true }
+            return (true, !state.isWorking)
+        }
+        // Ends when nothing waits any more.
+        if mustStart { Task { await work() } }
+        return isTaken
+    }
+
+    private func work() async {
+        while true {
+            let batch: [Pending] = state.withLock { state in
+                let batch = Array(state.pending.prefix(MessageDesk.batch))
+                state.pending.removeFirst(batch.count)
+                if batch.isEmpty { state.isWorking = false }
+                return batch
+            }
+            guard !batch.isEmpty else { return }
+            let again = await serve(batch)
+            guard !again.isEmpty else { continue }
+            state.withLock { $0.pending += again }
+            try? await Task.sleep(for: .milliseconds(100))
+        }
+    }
+
+    private struct Served: Sendable {
+        var answers: [DeskAnswer?]
+        var cancelled: [ShortMessage]
+    }
+
+    /// - Returns: those whose message may still come into the log.
+    private func serve(_ batch: [Pending]) async -> [Pending] {
+        let requests = batch.map(\.request)
+        let served: Served
+        do {
+            served = try await database.run { try MessageDesk.serve(requests, $0) }
+        } catch {
+            logger.warning("questions about messages not answered", metadata: ["count": "\(batch.count)", "error": "\(error)"])
+            for pending in batch { pending.reply(.refused(.systemError)) }
+            return []
+        }
+        let now = wallClockMilliseconds()
+        for message in served.cancelled {
+            let records = Reports.end(
+                message, as: .deleted, reason: 0, text: "cancelled by its sender", at: now, reportID: ids.next(now: now))
+            // What does not get through here is written when the message fires.
+            for record in records { try? intake.publish(record) }
+        }
+        var again: [Pending] = []
+        let monotonic = monotonicMilliseconds()
+        for (pending, answer) in zip(batch, served.answers) {
+            if let answer {
+                pending.reply(answer)
+            } else if monotonic >= pending.deadline {
+                pending.reply(.refused(.invalidMessageID))
+            } else {
+                again.append(pending)
+            }
+        }
+        return again
+    }
+
+    private static func serve(_ requests: [DeskRequest], _ connection: Connection) throws -> Served {
+        try connection.transaction {
+            let found = try MessageOrderStore.find(connection, requests.map { ($0.msgid, $0.account) })
+            var messages = Dictionary(found.map { ($0.msgid, $0) }, uniquingKeysWith: { first, _ in first })
+            var served = Served(answers: [], cancelled: [])
+            for request in requests {
+                let now = wallClockMilliseconds()
+                let message = messages[request.msgid]
+                switch DeskDecision.decide(request, message, now: now) {
+                case .answer(let answer): served.answers.append(answer)
+                case .askAgain: served.answers.append(nil)
+                case .order(let kind, let due, let replacement):
+                    guard
+                        let message,
+                        try MessageOrderStore.write(
+                            connection, msgid: request.msgid, account: request.account, kind: kind, due: due,
+                            record: replacement.map { encode($0) } ?? [])
+                    else {
+                        served.answers.append(.refused(request.wish.failure))
+                        continue
+                    }
+                    if let replacement {
+                        let body = replacement.body
+                        try MessageOrderStore.replaceBody(
+                            connection, msgid: request.msgid, body: body.encoding == .binary ? hexText(body.data) : body.text,
+                            udh: body.udh.isEmpty ? nil : hexText(body.udh), parts: Int(replacement.parts))
+                    } else {
+                        served.cancelled.append(DeskDecision.cancelled(message, account: request.account))
+                    }
+                    // Another request of this batch may be about the same message.
+                    messages[request.msgid]?.order = kind
+                    messages[request.msgid]?.due = due
+                    served.answers.append(.done)
+                }
+            }
+            return served
+        }
+    }
+
+    private static func hexText(_ bytes: some Sequence<UInt8>) -> String {
+        let digits = Array("0123456789ABCDEF".utf8)
+        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+    }
+}

@@ -1,0 +1,54 @@
+import ServiceKit
+import Synchronization
+
+/// The allowed rate of one account, or of one connector, on this instance: its sessions live on several event loops and share it.
+final class RateGate: Sendable {
+    private struct State {
+        var limit: Int
+        /// This instance's part of the limit: its part of the sessions.
+        var share = 1.0
+        var bucket: TokenBucket
+    }
+
+    private let state: Mutex<State>
+
+    /// - Parameter limit: messages a second, over all instances.
+    init(limit: Int) {
+        state = Mutex(State(limit: limit, bucket: TokenBucket(perSecond: Double(limit), now: monotonicMilliseconds())))
+    }
+
+    func take(_ count: Int, now: Int64) -> Bool { state.withLock { $0.bucket.take(count, now: now) } }
+    func giveBack(_ count: Int) { state.withLock { $0.bucket.giveBack(count) } }
+    func wait(now: Int64) -> Int64 { state.withLock { $0.bucket.wait(now: now) } }
+
+    func set(limit: Int? = nil, share: Double? = nil) {
+        let now = monotonicMilliseconds()
+        state.withLock { state in
+            let wanted = (limit ?? state.limit, share ?? state.share)
+            guard wanted != (state.limit, state.share) else { return }
+            (state.limit, state.share) = wanted
+            state.bucket.setRate(max(0.01, Double(state.limit) * state.share), now: now)
+        }
+    }
+}
+
+/// The gates that a message passes: its account's and its connector's, where they have one.
+struct RateGates {
+    var account: RateGate?
+    var connector: RateGate?
+
+    var areOpen: Bool { account == nil && connector == nil }
+
+    /// All or nothing.
+    func take(_ count: Int, now: Int64) -> Bool {
+        if let account, !account.take(count, now: now) { return false }
+        if let connector, !connector.take(count, now: now) {
+            account?.giveBack(count)
+            return false
+        }
+        return true
+    }
+
+    /// Milliseconds until it is worth another try.
+    func wait(now: Int64) -> Int64 { max(account?.wait(now: now) ?? 0, connector?.wait(now: now) ?? 0) }
+}
