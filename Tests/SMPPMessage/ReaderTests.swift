@@ -54,6 +54,22 @@ import Testing
         #expect(try MessageWriter.deliverSm(for: read).tlvs.map(\.tag.rawValue) == [0x1403, 0x0204])
     }
 
+    @Test func `a report carries the vendor's parameters of its receipt`() throws {
+        let receipt = try #require(
+            ReceiptReader.receipt(
+                from: DeliverSm(
+                    esmClass: .deliveryReceipt, shortMessage: Array("id:1 stat:DELIVRD".utf8),
+                    tlvs: [TLV(tag: .init(rawValue: 0x1403), value: [7]), TLV(tag: .sourcePort, value: [0, 1])]), connector: "c", now: 0))
+        var report = message("")
+        report.type = .deliveryReport
+        report.origMsgid = 42
+        report.report.status = receipt.status
+        report.options = receipt.options
+        let pdu = try MessageWriter.deliverSm(for: report)
+        #expect(pdu.tlvs.map(\.tag) == [.receiptedMessageID, .messageState, TLVTag(rawValue: 0x1403)])
+        #expect(DeliveryReceipt(pdu)?.messageID == "42")
+    }
+
     @Test func `replace_sm reads its text as the original's`() throws {
         let pdu = ReplaceSm(
             messageID: "7", sourceAddr: Self.from, validityPeriod: "000000010000000R", registeredDelivery: .final,
