@@ -9,7 +9,7 @@ DEBUG := .build/debug/signalbox
 SOURCES := Package.swift Shared Services Tests
 PYTHON_TESTS := Tests/Integration $(wildcard Tests/*/python)
 
-.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker bench-ingress bench-routing lint format clean
+.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker bench-ingress bench-routing bench-smpp-codec fuzz lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -56,6 +56,13 @@ bench-routing: deps ## measure routing decisions over 10, 1,000 and 100,000 rout
 
 bench-ingress: build venv ## measure what one SMPP ingress accepts from 1, 10, 1,000 and 2,000 sessions
 	SIGNALBOX_BIN=$(CURDIR)/$(RELEASE) .venv/bin/python Tests/Benchmarks/ingress_bench.py
+
+bench-smpp-codec: deps ## measure the SMPP codec against a loop written by hand in C
+	swift build -c release --product codec-bench
+	.build/release/codec-bench
+
+fuzz: deps ## fuzz the SMPP codec, receipts, headers and the session machine (SIGNALBOX_FUZZ_RUNS for each)
+	nice -n 10 scripts/fuzz.sh $${SIGNALBOX_FUZZ_RUNS:-2500000}
 
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)

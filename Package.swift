@@ -42,6 +42,9 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [S
         swiftSettings: strict)
 }
 
+/// `make fuzz` sets it: then there is one more executable, whose `main` is libFuzzer's.
+let fuzzes = Context.environment["SIGNALBOX_FUZZ"] != nil
+
 let package = Package(
     name: "signalbox",
     platforms: [.macOS(.v15)],
@@ -146,8 +149,25 @@ let package = Package(
         .executableTarget(name: "routing-bench", dependencies: ["Routing"], path: "Tests/RoutingBench", swiftSettings: strict),
         // A stage that tests start and kill; it is no part of the product.
         .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
+        tests("SMPPMessage", ["SMPPMessage", "SMPP", "Charset", "Message", nioCore]),
+        // What is fuzzed; the short run of it. `make fuzz` builds the rest (see the end).
+        .target(name: "FuzzTargets", dependencies: ["SMPP", "Charset", nioCore], path: "Tests/Fuzz/Targets", swiftSettings: strict),
+        .testTarget(
+            name: "FuzzTests", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/Replay", resources: [.copy("corpus")],
+            swiftSettings: strict),
+        // The codec's benchmark and its yardstick in C.
+        .target(name: "CCodec", path: "Tests/Benchmarks/CCodec"),
+        .executableTarget(
+            name: "codec-bench", dependencies: ["SMPP", "CCodec", nioCore], path: "Tests/Benchmarks/Codec", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
         tests("Money", ["Pricing", "Routing"]),
         tests("IngressSMPP", ["IngressSMPP", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
 )
+
+if fuzzes {
+    package.targets.append(
+        .executableTarget(
+            name: "fuzz-smpp", dependencies: ["FuzzTargets"], path: "Tests/Fuzz/LibFuzzer",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

@@ -85,14 +85,22 @@ public enum MessageWriter {
             case "REPLYPATH": if option.value != "0" { pdu.esmClass = pdu.esmClass.union(ESMClass(rawValue: 0x80)) }
             case "SERVICETYPE": pdu.serviceType = String(option.value.prefix(5))
             case "REPLACEIFPRESENT": pdu.replaceIfPresentFlag = UInt8(option.value) ?? 0
-            default:
-                guard option.name.hasPrefix("TLV:0x"), let tag = UInt16(option.name.dropFirst(6), radix: 16),
-                    !ownTags.contains(tag), let value = bytes(hex: option.value)
-                else { continue }
-                pdu.tlvs.append(TLV(tag: TLVTag(rawValue: tag), value: value))
+            default: break
             }
         }
+        let parameters = parameters(message.options)
+        if !parameters.isEmpty { pdu.tlvs = TLVs(parameters) }
         return pdu
+    }
+
+    /// The optional parameters among a message's options, in their order, but for those that are ours to set.
+    static func parameters(_ options: [Message.Option]) -> [TLV] {
+        options.compactMap { option in
+            guard option.name.hasPrefix("TLV:0x"), let tag = UInt16(option.name.dropFirst(6), radix: 16), !ownTags.contains(tag),
+                let value = bytes(hex: option.value)
+            else { return nil }
+            return TLV(tag: TLVTag(rawValue: tag), value: value)
+        }
     }
 
     static func address(_ address: Address) -> SMEAddress {

@@ -18,6 +18,8 @@ public enum ReceiptWriter {
             shortMessage: receipt.encodedText)
         pdu.tlvs.set(.receiptedMessageID, text: id)
         pdu.tlvs.set(.messageState, state.rawValue)
+        // What a provider's own parameters said in its receipt, where the report carries it.
+        pdu.tlvs = TLVs(pdu.tlvs + MessageWriter.parameters(message.options).filter(\.tag.isVendorSpecific))
         return pdu
     }
 

@@ -14,35 +14,35 @@ public struct PDU: Hashable, Sendable {
         self.body = body
     }
 
-    /// The body, by `command_id`.
+    /// The body, by `command_id`. The large ones that are rare stand behind a reference, so that the frequent ones stay small.
     public enum Body: Hashable, Sendable {
-        case bind(Bind)
-        case bindResp(BindResp)
-        case outbind(Outbind)
+        indirect case bind(Bind)
+        indirect case bindResp(BindResp)
+        indirect case outbind(Outbind)
         case unbind
         case unbindResp
         case submitSm(SubmitSm)
         case submitSmResp(SubmitSmResp)
-        case submitMulti(SubmitMulti)
-        case submitMultiResp(SubmitMultiResp)
+        indirect case submitMulti(SubmitMulti)
+        indirect case submitMultiResp(SubmitMultiResp)
         case deliverSm(DeliverSm)
         case deliverSmResp(DeliverSmResp)
-        case dataSm(DataSm)
+        indirect case dataSm(DataSm)
         case dataSmResp(DataSmResp)
-        case querySm(QuerySm)
-        case querySmResp(QuerySmResp)
-        case cancelSm(CancelSm)
+        indirect case querySm(QuerySm)
+        indirect case querySmResp(QuerySmResp)
+        indirect case cancelSm(CancelSm)
         case cancelSmResp
-        case replaceSm(ReplaceSm)
+        indirect case replaceSm(ReplaceSm)
         case replaceSmResp
         case enquireLink
         case enquireLinkResp
-        case alertNotification(AlertNotification)
-        case broadcastSm(BroadcastSm)
+        indirect case alertNotification(AlertNotification)
+        indirect case broadcastSm(BroadcastSm)
         case broadcastSmResp(BroadcastSmResp)
-        case queryBroadcastSm(QueryBroadcastSm)
+        indirect case queryBroadcastSm(QueryBroadcastSm)
         case queryBroadcastSmResp(QueryBroadcastSmResp)
-        case cancelBroadcastSm(CancelBroadcastSm)
+        indirect case cancelBroadcastSm(CancelBroadcastSm)
         case cancelBroadcastSmResp
         case genericNack
 

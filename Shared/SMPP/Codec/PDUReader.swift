@@ -66,6 +66,62 @@ struct PDUReader {
         return self.text(start..<end, isASCII: seen < 0x80)
     }
 
+    /// Octets from the start of the body; exact below 65,536.
+    var place: UInt16 { UInt16(truncatingIfNeeded: self.position) }
+    var wholeBody: [UInt8] { [UInt8](self.bytes) }
+
+    /// Checks a C-octet string of a request and goes on behind its NUL.
+    @inline(__always)
+    mutating func skipCOctets(_ field: COctetField) throws(PDUError) {
+        let end = min(self.bytes.count, self.position + field.maxOctets)
+        var index = self.position
+        // Eight at a time: a borrow shows where an octet is zero, the lowest first (the load is little-endian).
+        while end - index >= 8 {
+            let word = UInt64(littleEndian: self.bytes.loadUnaligned(fromByteOffset: index, as: UInt64.self))
+            let zeros = (word &- 0x0101_0101_0101_0101) & ~word & 0x8080_8080_8080_8080
+            if zeros != 0 {
+                self.position = index + zeros.trailingZeroBitCount / 8 + 1
+                return
+            }
+            index += 8
+        }
+        while index < end {
+            if self.bytes[index] == 0 {
+                self.position = index + 1
+                return
+            }
+            index += 1
+        }
+        throw self.error(field.name, end - self.position == field.maxOctets ? .tooLong : .truncated, field.onError)
+    }
+
+    @inline(__always)
+    mutating func skip(_ count: Int, _ field: StaticString, onError: CommandStatus) throws(PDUError) {
+        guard count <= self.remaining else { throw self.error("\(field)", .truncated, onError) }
+        self.position += count
+    }
+
+    /// Fields of one octet each.
+    @inline(__always)
+    mutating func skipOctets(_ count: Int, _ name: (Int) -> StaticString) throws(PDUError) {
+        let remaining = self.remaining
+        guard count <= remaining else {
+            self.position = self.bytes.count
+            throw self.error("\(name(remaining))", .truncated, .invalidCommandLength)
+        }
+        self.position += count
+    }
+
+    /// Checks optional parameters of a request to the end of the body.
+    mutating func skipTLVs() throws(PDUError) {
+        while self.remaining > 0 {
+            guard self.remaining >= 4 else { throw self.error("tlv", .excessOctets, .invalidTLVStream) }
+            let length = Int(self.bytes[self.position + 2]) << 8 | Int(self.bytes[self.position + 3])
+            guard length + 4 <= self.remaining else { throw self.error("tlv", .truncated, .invalidTLVStream) }
+            self.position += 4 + length
+        }
+    }
+
     /// An address: TON, NPI and text.
     mutating func address(_ field: COctetField) throws(PDUError) -> SMEAddress {
         let ton = try self.octet(field.name, onError: field.onError)
@@ -118,4 +174,11 @@ func latin1Text(_ octets: some Sequence<UInt8>) -> String {
     var scalars = String.UnicodeScalarView()
     for octet in octets { scalars.append(Unicode.Scalar(octet)) }
     return String(scalars)
+}
+
+/// The same, fast where all are ASCII.
+func latin1Text(ascii octets: UnsafeRawBufferPointer) -> String {
+    var seen: UInt8 = 0
+    for octet in octets { seen |= octet }
+    return seen < 0x80 ? String(decoding: octets, as: UTF8.self) : latin1Text(octets)
 }

@@ -15,12 +15,14 @@ struct PDUWriter {
         self.position += 1
     }
 
+    @inline(__always)
     mutating func integer(_ value: UInt16) {
         guard self.room.count - self.position >= 2 else { return self.overflow() }
         self.room.storeBytes(of: value.bigEndian, toByteOffset: self.position, as: UInt16.self)
         self.position += 2
     }
 
+    @inline(__always)
     mutating func integer(_ value: UInt32) {
         guard self.room.count - self.position >= 4 else { return self.overflow() }
         self.room.storeBytes(of: value.bigEndian, toByteOffset: self.position, as: UInt32.self)

@@ -41,7 +41,7 @@ public struct DeliveryReceipt: Hashable, Sendable {
     public init(text: [UInt8]) {
         self.init(messageID: nil, state: nil)
         for (key, value) in Self.fields(text) {
-            let word = latin1Text(value.prefix { $0 != 0x20 && $0 != 0 })
+            let word = latin1Text(value.prefix { $0 > 0x20 })
             let whole = latin1Text(value)
             switch key {
             case .id: self.messageID = self.messageID ?? (word.isEmpty ? nil : word)
@@ -174,7 +174,7 @@ public struct DeliveryReceipt: Hashable, Sendable {
 
     private static func trimmed(_ octets: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         var part = octets
-        while let first = part.first, first == 0x20 { part.removeFirst() }
+        while let first = part.first, first <= 0x20 { part.removeFirst() }
         while let last = part.last, last <= 0x20 { part.removeLast() }
         // Some dialects put commas or semicolons between fields.
         while let last = part.last, last == 0x2C || last == 0x3B { part.removeLast() }

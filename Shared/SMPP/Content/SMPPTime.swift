@@ -118,10 +118,12 @@ private struct Civil {
     var minute: Int
     var second: Int
 
-    init(milliseconds: Int64) {
+    init(milliseconds instant: Int64) {
+        // The years 0 to 9999: what lies outside names no date, and must not overflow.
+        let milliseconds = min(max(instant, -62_167_219_200_000), 253_402_300_799_999)
         let dayMilliseconds = floorMod(milliseconds, 86_400_000)
-        // Days since 0000-03-01, so that the leap day ends its year; bounded to years that a time can name.
-        let days = min(max((milliseconds - dayMilliseconds) / 86_400_000, -719_468), 2_932_896) + 719_468
+        // Days since 0000-03-01, so that the leap day ends its year.
+        let days = max((milliseconds - dayMilliseconds) / 86_400_000, -719_468) + 719_468
         let era = days / 146_097
         let ofEra = days - era * 146_097
         let yearOfEra = (ofEra - ofEra / 1_460 + ofEra / 36_524 - ofEra / 146_096) / 365

@@ -4,26 +4,25 @@ public typealias SubmitSm = ShortMessagePDU
 public typealias DeliverSm = ShortMessagePDU
 
 /// submit_sm and deliver_sm, which are laid out alike (SMPP 3.4 §4.4.1, §4.6.1).
-public struct ShortMessagePDU: Hashable, Sendable {
-    /// At most 5 octets.
-    public var serviceType: String
-    public var sourceAddr: SMEAddress
-    public var destinationAddr: SMEAddress
-    public var esmClass: ESMClass
-    public var protocolID: UInt8
-    /// 0 to 3 (§5.2.14).
-    public var priorityFlag: UInt8
-    /// Empty or 16 characters (§7.1.1); see ``SMPPTime``.
-    public var scheduleDeliveryTime: String
-    /// Empty or 16 characters (§7.1.1); see ``SMPPTime``.
-    public var validityPeriod: String
-    public var registeredDelivery: RegisteredDelivery
-    public var replaceIfPresentFlag: UInt8
-    public var dataCoding: DataCoding
-    public var smDefaultMsgID: UInt8
-    /// User data, its header included where `esmClass` says so; at most 254 octets (5.0: 255).
-    public var shortMessage: [UInt8]
-    public var tlvs: TLVs
+///
+/// What was decoded is kept as the octets that came, every field checked and its place known: a field becomes a value when it
+/// is read, and octets that nobody changed are written as they are. The first change turns them into fields.
+public struct ShortMessagePDU: Sendable {
+    private enum Form: Sendable {
+        case octets(ShortMessageOctets)
+        case fields(FieldBox)
+    }
+
+    /// Fields behind a reference, so that a PDU is a few words however often it is handed on.
+    ///
+    /// `@unchecked Sendable`: `value` is written only through ``ShortMessagePDU/change(_:)``, which first makes sure that
+    /// nobody else refers to the box.
+    private final class FieldBox: @unchecked Sendable {
+        var value: ShortMessageFields
+        init(_ value: ShortMessageFields) { self.value = value }
+    }
+
+    private var form: Form
 
     public init(
         serviceType: String = "", sourceAddr: SMEAddress = .init(), destinationAddr: SMEAddress = .init(),
@@ -31,61 +30,145 @@ public struct ShortMessagePDU: Hashable, Sendable {
         validityPeriod: String = "", registeredDelivery: RegisteredDelivery = .none, replaceIfPresentFlag: UInt8 = 0,
         dataCoding: DataCoding = .smscDefault, smDefaultMsgID: UInt8 = 0, shortMessage: [UInt8] = [], tlvs: TLVs = []
     ) {
-        self.serviceType = serviceType
-        self.sourceAddr = sourceAddr
-        self.destinationAddr = destinationAddr
-        self.esmClass = esmClass
-        self.protocolID = protocolID
-        self.priorityFlag = priorityFlag
-        self.scheduleDeliveryTime = scheduleDeliveryTime
-        self.validityPeriod = validityPeriod
-        self.registeredDelivery = registeredDelivery
-        self.replaceIfPresentFlag = replaceIfPresentFlag
-        self.dataCoding = dataCoding
-        self.smDefaultMsgID = smDefaultMsgID
-        self.shortMessage = shortMessage
-        self.tlvs = tlvs
+        self.form = .fields(
+            FieldBox(
+                ShortMessageFields(
+                    serviceType: serviceType, sourceAddr: sourceAddr, destinationAddr: destinationAddr, esmClass: esmClass,
+                    protocolID: protocolID, priorityFlag: priorityFlag, scheduleDeliveryTime: scheduleDeliveryTime,
+                    validityPeriod: validityPeriod, registeredDelivery: registeredDelivery, replaceIfPresentFlag: replaceIfPresentFlag,
+                    dataCoding: dataCoding, smDefaultMsgID: smDefaultMsgID, shortMessage: shortMessage, tlvs: tlvs)))
+    }
+
+    /// All fields as values.
+    private var fields: ShortMessageFields {
+        switch self.form {
+        case .octets(let octets): octets.fields
+        case .fields(let box): box.value
+        }
+    }
+
+    private mutating func change(_ body: (inout ShortMessageFields) -> Void) {
+        if case .fields(var box) = self.form {
+            self.form = .octets(.none)  // so that the box has one owner where it had one
+            if !isKnownUniquelyReferenced(&box) { box = FieldBox(box.value) }
+            body(&box.value)
+            self.form = .fields(box)
+        } else {
+            var fields = self.fields
+            body(&fields)
+            self.form = .fields(FieldBox(fields))
+        }
+    }
+
+    @inline(__always)
+    private func read<Value>(_ field: KeyPath<ShortMessageFields, Value>, _ octets: (ShortMessageOctets) -> Value) -> Value {
+        switch self.form {
+        case .octets(let raw): octets(raw)
+        case .fields(let box): box.value[keyPath: field]
+        }
+    }
+
+    /// At most 5 octets.
+    public var serviceType: String {
+        get { self.read(\.serviceType) { $0.serviceType } }
+        set { self.change { $0.serviceType = newValue } }
+    }
+    public var sourceAddr: SMEAddress {
+        get { self.read(\.sourceAddr) { $0.sourceAddr } }
+        set { self.change { $0.sourceAddr = newValue } }
+    }
+    public var destinationAddr: SMEAddress {
+        get { self.read(\.destinationAddr) { $0.destinationAddr } }
+        set { self.change { $0.destinationAddr = newValue } }
+    }
+    public var esmClass: ESMClass {
+        get { self.read(\.esmClass) { ESMClass(rawValue: $0.octet(.esmClass)) } }
+        set { self.change { $0.esmClass = newValue } }
+    }
+    public var protocolID: UInt8 {
+        get { self.read(\.protocolID) { $0.octet(.protocolID) } }
+        set { self.change { $0.protocolID = newValue } }
+    }
+    /// 0 to 3 (§5.2.14).
+    public var priorityFlag: UInt8 {
+        get { self.read(\.priorityFlag) { $0.octet(.priorityFlag) } }
+        set { self.change { $0.priorityFlag = newValue } }
+    }
+    /// Empty or 16 characters (§7.1.1); see ``SMPPTime``.
+    public var scheduleDeliveryTime: String {
+        get { self.read(\.scheduleDeliveryTime) { $0.scheduleDeliveryTime } }
+        set { self.change { $0.scheduleDeliveryTime = newValue } }
+    }
+    /// Empty or 16 characters (§7.1.1); see ``SMPPTime``.
+    public var validityPeriod: String {
+        get { self.read(\.validityPeriod) { $0.validityPeriod } }
+        set { self.change { $0.validityPeriod = newValue } }
+    }
+    public var registeredDelivery: RegisteredDelivery {
+        get { self.read(\.registeredDelivery) { RegisteredDelivery(rawValue: $0.octet(.registeredDelivery)) } }
+        set { self.change { $0.registeredDelivery = newValue } }
+    }
+    public var replaceIfPresentFlag: UInt8 {
+        get { self.read(\.replaceIfPresentFlag) { $0.octet(.replaceIfPresentFlag) } }
+        set { self.change { $0.replaceIfPresentFlag = newValue } }
+    }
+    public var dataCoding: DataCoding {
+        get { self.read(\.dataCoding) { DataCoding(rawValue: $0.octet(.dataCoding)) } }
+        set { self.change { $0.dataCoding = newValue } }
+    }
+    public var smDefaultMsgID: UInt8 {
+        get { self.read(\.smDefaultMsgID) { $0.octet(.smDefaultMsgID) } }
+        set { self.change { $0.smDefaultMsgID = newValue } }
+    }
+    /// User data, its header included where `esmClass` says so; at most 254 octets (5.0: 255).
+    public var shortMessage: [UInt8] {
+        get { self.read(\.shortMessage) { $0.shortMessage } }
+        set { self.change { $0.shortMessage = newValue } }
+    }
+    public var tlvs: TLVs {
+        get { self.read(\.tlvs) { $0.tlvs } }
+        set { self.change { $0.tlvs = newValue } }
+        _modify {
+            var tlvs = self.tlvs
+            self.change { $0.tlvs = [] }  // so that the list is changed in place
+            defer { self.change { $0.tlvs = tlvs } }
+            yield &tlvs
+        }
     }
 
     /// The user data, wherever it is: message_payload counts when short_message is empty (§5.3.2.32).
-    public var userData: [UInt8] { self.shortMessage.isEmpty ? self.tlvs.messagePayload ?? [] : self.shortMessage }
-
-    init(decoding reader: inout PDUReader) throws(PDUError) {
-        self.serviceType = try reader.cOctets(.serviceType)
-        self.sourceAddr = try reader.address(.sourceAddr)
-        self.destinationAddr = try reader.address(.destinationAddr)
-        self.esmClass = .init(rawValue: try reader.octet("esm_class"))
-        self.protocolID = try reader.octet("protocol_id")
-        self.priorityFlag = try reader.octet("priority_flag")
-        self.scheduleDeliveryTime = try reader.cOctets(.scheduleDeliveryTime)
-        self.validityPeriod = try reader.cOctets(.validityPeriod)
-        self.registeredDelivery = .init(rawValue: try reader.octet("registered_delivery"))
-        self.replaceIfPresentFlag = try reader.octet("replace_if_present_flag")
-        self.dataCoding = .init(rawValue: try reader.octet("data_coding"))
-        self.smDefaultMsgID = try reader.octet("sm_default_msg_id")
-        self.shortMessage = try reader.shortMessage()
-        self.tlvs = try reader.tlvs()
+    public var userData: [UInt8] {
+        let shortMessage = self.shortMessage
+        return shortMessage.isEmpty ? self.tlvs.messagePayload ?? [] : shortMessage
     }
 
+    init(decoding reader: inout PDUReader) throws(PDUError) { self.form = .octets(try ShortMessageOctets(decoding: &reader)) }
+
     func encode(into writer: inout PDUWriter) throws(PDUError) {
-        try writer.cOctets(self.serviceType, .serviceType)
-        try writer.address(self.sourceAddr, .sourceAddr)
-        try writer.address(self.destinationAddr, .destinationAddr)
-        writer.octet(self.esmClass.rawValue)
-        writer.octet(self.protocolID)
-        writer.octet(self.priorityFlag)
-        try writer.cOctets(self.scheduleDeliveryTime, .scheduleDeliveryTime)
-        try writer.cOctets(self.validityPeriod, .validityPeriod)
-        writer.octet(self.registeredDelivery.rawValue)
-        writer.octet(self.replaceIfPresentFlag)
-        writer.octet(self.dataCoding.rawValue)
-        writer.octet(self.smDefaultMsgID)
-        try writer.shortMessage(self.shortMessage)
-        try writer.tlvs(self.tlvs)
+        switch self.form {
+        case .octets(let octets): writer.octets(octets.bytes)
+        case .fields(let box): try box.value.encode(into: &writer)
+        }
     }
 
     var octetBound: Int {
-        11 + self.serviceType.utf8.count + self.sourceAddr.octetBound + self.destinationAddr.octetBound
-            + self.scheduleDeliveryTime.utf8.count + self.validityPeriod.utf8.count + self.shortMessage.count + self.tlvs.encodedOctets
+        switch self.form {
+        case .octets(let octets): octets.bytes.count
+        case .fields(let box): box.value.octetBound
+        }
     }
+}
+
+extension ShortMessagePDU: Hashable {
+    /// By what the fields say, however they are kept.
+    public static func == (left: ShortMessagePDU, right: ShortMessagePDU) -> Bool {
+        if case .octets(let one) = left.form, case .octets(let other) = right.form { return one.bytes == other.bytes }
+        return left.fields == right.fields
+    }
+
+    public func hash(into hasher: inout Hasher) { self.fields.hash(into: &hasher) }
+}
+
+extension ShortMessagePDU: CustomReflectable {
+    public var customMirror: Mirror { Mirror(reflecting: self.fields) }
 }

@@ -92,6 +92,9 @@ public struct Session<Context> {
         return self.nextSequenceNumber
     }
 
+    /// Goes on from `number`, 1 to 0x7FFFFFFF: for a session that takes over another's numbers.
+    public mutating func skipSequenceNumbers(to number: UInt32) { self.nextSequenceNumber = min(max(1, number), 0x7FFF_FFFF) }
+
     // MARK: What we send
 
     /// ESME: starts the bind. Only in state `open`; elsewhere the action is `none`.
