@@ -81,13 +81,16 @@ public final class LocalBroker: Sendable {
         let coreGroup = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let pools = [1, 2, 1].map { NIOThreadPool(numberOfThreads: $0) }
         pools.forEach { $0.start() }
+        pools[0].submit { _ in cplatform_wake_soon() }
         let loop = coreGroup.any()
         let ioLoops = ioGroup.makeIterator().map { $0 as any EventLoop }
+        for each in ioLoops + [loop] { each.execute { cplatform_wake_soon() } }
         let submitter = Submitter(loop: loop)
+        let budget = RequestBudget(inflight: configuration.maxInflightBytes, partial: configuration.maxPartialBytes)
         let connections = ConnectionRegistry(limit: configuration.maxConnections)
         do {
             // Bound before recovery, so that a wrong address is told at once; nobody is accepted before the core is there.
-            let server = try await listen(configuration, ioGroup, ioLoops, submitter, connections, logger)
+            let server = try await listen(configuration, ioGroup, ioLoops, submitter, connections, budget, logger)
             let port = server.localAddress?.port ?? configuration.listenPort
             let host =
                 configuration.advertisedHost
@@ -133,9 +136,12 @@ public final class LocalBroker: Sendable {
             .run(into: state)
         // What was replayed gets synced and checkpointed before anybody is served: the journal that follows starts empty.
         let snapshot = Checkpoint.encode(state)
-        let writer = try StorageWriter(directory: configuration.dataDirectory, sequence: state.nextSequence)
+        var syncLog: SyncLog?
+        if let path = configuration.syncLog { syncLog = try SyncLog(path) }
+        let writer = try StorageWriter(directory: configuration.dataDirectory, sequence: state.nextSequence, syncLog: syncLog)
         try StorageWriter.checkpoint(
-            snapshot, files: Array(report.files.values), sequence: state.nextSequence, directory: configuration.dataDirectory)
+            snapshot, files: Array(report.files.values), sequence: state.nextSequence, directory: configuration.dataDirectory,
+            syncLog: syncLog)
         logger.info(
             "the data directory is recovered",
             metadata: [
@@ -145,7 +151,7 @@ public final class LocalBroker: Sendable {
             ])
         let core = BrokerCore(
             loop: loop, ioLoops: ioLoops, configuration: configuration, advertised: advertised, logger: logger, state: state,
-            writer: writer,
+            writer: writer, syncLog: syncLog,
             storagePool: pools[0], readerPool: pools[1], checkpointPool: pools[2])
         for group in state.groups.keys { core.scheduleGroupTimer(for: group) }
         return core
@@ -153,7 +159,7 @@ public final class LocalBroker: Sendable {
 
     private static func listen(
         _ configuration: BrokerConfiguration, _ ioGroup: MultiThreadedEventLoopGroup, _ ioLoops: [any EventLoop], _ submitter: Submitter,
-        _ connections: ConnectionRegistry, _ logger: Logger
+        _ connections: ConnectionRegistry, _ budget: RequestBudget, _ logger: Logger
     ) async throws -> any Channel {
         try await ServerBootstrap(group: ioGroup)
             .serverChannelOption(.backlog, value: 512)
@@ -171,7 +177,7 @@ public final class LocalBroker: Sendable {
                 return channel.eventLoop.makeCompletedFuture {
                     let index = ioLoops.firstIndex { $0 === channel.eventLoop } ?? 0
                     let handler = ConnectionHandler(
-                        id: id, loopIndex: index, maxRequestBytes: configuration.maxRequestBytes, logger: logger,
+                        id: id, loopIndex: index, maxRequestBytes: configuration.maxRequestBytes, budget: budget, logger: logger,
                         submit: { submitter.submit($0) },
                         closed: {
                             connections.remove($0)

@@ -50,6 +50,9 @@ struct BrokerCommand: AsyncParsableCommand {
     @Option(name: .long, help: "Connections at a time.")
     var maxConnections = 1000
 
+    @Option(name: .long, help: ArgumentHelp("A file in which every sync is written down, for tests of a power cut.", visibility: .hidden))
+    var syncLog: String?
+
     func run() async throws {
         let (host, port) = try Self.split(listen, option: "--listen")
         var configuration = BrokerConfiguration(dataDirectory: data, listenHost: host, listenPort: port)
@@ -60,10 +63,14 @@ struct BrokerCommand: AsyncParsableCommand {
         configuration.segmentBytes = segmentBytes
         configuration.journalBytes = journalBytes
         configuration.maxConnections = maxConnections
+        configuration.syncLog = syncLog
         let faults = configuration.validate()
         guard faults.isEmpty else { throw ValidationError(faults.joined(separator: "; ")) }
         if getenv("SIGNALBOX_SUPERVISED").map({ String(cString: $0) }) == "1" { _ = cplatform_die_with_parent(SIGTERM) }
 
+        cplatform_return_memory()
+        // A limit on the size of files is an answer to a write, not the end.
+        signal(SIGXFSZ, SIG_IGN)
         // Before the first thread starts, so that none of them dies of the signal.
         let signals = TerminationSignals()
         let broker = try await LocalBroker.start(

@@ -1,9 +1,17 @@
+#define _GNU_SOURCE
 #include "cplatform_storage.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/resource.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 static uint32_t crc_table[8][256];
 
@@ -66,4 +74,39 @@ uint64_t cplatform_raise_open_files(void) {
 int cplatform_open(const char *path, int flags, unsigned mode) {
     int descriptor = open(path, flags, (mode_t)mode);
     return descriptor >= 0 ? descriptor : -errno;
+}
+
+void cplatform_wake_soon(void) {
+#if defined(__linux__) && defined(SYS_sched_setattr)
+    // struct sched_attr, version 0 (linux/sched/types.h). For SCHED_OTHER the runtime is the slice that is asked for.
+    struct {
+        uint32_t size, policy;
+        uint64_t flags;
+        int32_t nice;
+        uint32_t priority;
+        uint64_t runtime, deadline, period;
+    } attributes;
+    memset(&attributes, 0, sizeof attributes);
+    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 || attributes.policy != 0) return;
+    attributes.size = sizeof attributes;
+    attributes.runtime = 100000;
+    (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
+#endif
+}
+
+void cplatform_begin_writing_out(int descriptor, int64_t offset, int64_t length) {
+#if defined(__linux__)
+    (void)sync_file_range(descriptor, offset, length, SYNC_FILE_RANGE_WRITE);
+#else
+    (void)descriptor, (void)offset, (void)length;
+#endif
+}
+
+void cplatform_return_memory(void) {
+#if defined(__GLIBC__)
+    // Setting the threshold also ends its growing with what is freed.
+    (void)mallopt(M_MMAP_THRESHOLD, 512 << 10);
+    (void)mallopt(M_TRIM_THRESHOLD, 4 << 20);
+    (void)mallopt(M_ARENA_MAX, 2);
+#endif
 }

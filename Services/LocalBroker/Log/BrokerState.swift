@@ -46,6 +46,7 @@ final class BrokerState {
     var nextSequence: UInt64 = 1
     /// What the disk gets next.
     var round = Round(number: 0)
+    private var spareMemory = ByteBuffer()
     private(set) var touched: [PartitionLog] = []
     /// Topics whose partitions ended a transaction or vanished need no look-up by name: this says how many partitions exist.
     var partitionCount: Int { topics.values.reduce(0) { $0 + $1.partitions.count } }
@@ -74,9 +75,17 @@ final class BrokerState {
     func takeRound() -> (round: Round, ends: [(PartitionLog, LogPosition)]) {
         let full = round
         let ends = touched.map { ($0, $0.endPosition) }
-        round = Round(number: full.number + 1)
+        round = Round(number: full.number + 1, journal: spareMemory)
+        spareMemory = ByteBuffer()
         touched.removeAll(keepingCapacity: true)
         return (full, ends)
+    }
+
+    /// Keeps the memory of a round that is done for one to come, unless it is large.
+    func reuse(_ memory: ByteBuffer) {
+        guard memory.capacity <= 1 << 20 else { return }
+        spareMemory = memory
+        spareMemory.clear()
     }
 
     /// Applies an entry and puts it into the journal.

@@ -59,6 +59,12 @@ final class OpenFile: Sendable {
         }
     }
 
+    /// Starts writing out a part of the file; nothing is promised.
+    func beginWritingOut(from position: Int64, length: Int) {
+        guard length > 0 else { return }
+        cplatform_begin_writing_out(descriptor, position, Int64(length))
+    }
+
     func write(_ buffer: ByteBuffer, at position: Int64) throws(FileError) {
         let error: FileError? = buffer.withUnsafeReadableBytes { bytes in
             var done = 0

@@ -19,14 +19,18 @@ struct WriteGroup: Sendable {
 
 /// What one turn of the disk carries: journal entries, synced once, and the same batches for the partitions' own files.
 struct Round: Sendable {
-    var journal = ByteBuffer()
+    var journal: ByteBuffer
     var side = ByteBuffer()
     var groups: [WriteGroup] = []
     /// Files to remove once the round is durable.
     var removals: [String] = []
     var number: UInt64
 
-    init(number: UInt64) { self.number = number }
+    /// - Parameter journal: memory to fill, empty.
+    init(number: UInt64, journal: ByteBuffer = ByteBuffer()) {
+        self.number = number
+        self.journal = journal
+    }
 
     var isEmpty: Bool { journal.readableBytes == 0 && groups.isEmpty && removals.isEmpty }
 

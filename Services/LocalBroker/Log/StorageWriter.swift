@@ -7,8 +7,8 @@ import Synchronization
     import Darwin
 #endif
 
-/// The journal and the partition files as the storage thread writes them: first the journal, then one `fdatasync`, then the
-/// partitions' own files, which need no sync of their own before the next checkpoint.
+/// The journal and the partition files as the storage thread writes them: the journal, the partitions' own files, which need no
+/// sync before the next checkpoint, then one `fdatasync` of the journal.
 ///
 /// Only the storage thread calls `perform` and `rotate`; the lock makes that visible to the compiler and is never contended.
 final class StorageWriter: Sendable {
@@ -23,6 +23,8 @@ final class StorageWriter: Sendable {
         /// A journal that is not needed any more, to be written over. A sync of a file that does not grow costs half as much: it
         /// waits for no commit of the file system's own journal.
         var spare: String?
+        /// Where it is written down what was synced.
+        var log: SyncLog?
     }
 
     private let contents: Mutex<Contents>
@@ -36,11 +38,12 @@ final class StorageWriter: Sendable {
     }
 
     /// Opens a new journal whose first entry will be `sequence`.
-    init(directory: String, sequence: UInt64) throws(FileError) {
+    init(directory: String, sequence: UInt64, syncLog: SyncLog? = nil) throws(FileError) {
         self.directory = directory
         Directory.remove(file: Self.sparePath(directory))
-        self.contents = Mutex(
-            Contents(journal: try Self.create(directory, sequence, over: nil), own: [Self.journalName(sequence)]))
+        let journal = try Self.create(directory, sequence, over: nil)
+        try syncLog?.synced(journal, length: 0)
+        self.contents = Mutex(Contents(journal: journal, own: [Self.journalName(sequence)], log: syncLog))
     }
 
     private static func sparePath(_ directory: String) -> String { "\(journalDirectory(directory))/spare" }
@@ -69,13 +72,18 @@ final class StorageWriter: Sendable {
                     try contents.journal.write(round.journal, at: contents.position)
                     contents.unsynced = true
                 }
-                if sync, contents.unsynced {
-                    try contents.journal.syncData()
-                    contents.unsynced = false
+                // The disk works on the journal while the partitions' files are written, which take no part in the sync.
+                if sync, contents.unsynced, !round.groups.isEmpty {
+                    contents.journal.beginWritingOut(from: contents.position, length: round.journal.readableBytes)
                 }
                 for group in round.groups {
                     try Self.write(group, of: round)
                     contents.dirty[ObjectIdentifier(group.file)] = group.file
+                }
+                if sync, contents.unsynced {
+                    try contents.journal.syncData()
+                    contents.unsynced = false
+                    try contents.log?.synced(contents.journal, length: contents.position + Int64(round.journal.readableBytes))
                 }
                 contents.position += Int64(round.journal.readableBytes)
                 return .success(())
@@ -89,8 +97,11 @@ final class StorageWriter: Sendable {
 
     /// Starts the journal that begins with `sequence`. Returns the files that a checkpoint taken here has to sync.
     func rotate(to sequence: UInt64) throws(FileError) -> [OpenFile] {
-        let spare = contents.withLock { $0.spare.take() }
+        let (journal, isUnsynced, log, spare) = contents.withLock { ($0.journal, $0.unsynced, $0.log, $0.spare.take()) }
+        // With syncs at intervals: what comes into the next journal must not be durable before what is in this one.
+        if isUnsynced { try journal.syncData() }
         let next = try Self.create(directory, sequence, over: spare)
+        try log?.synced(next, length: 0)
         return contents.withLock { contents in
             contents.own.insert(Self.journalName(sequence))
             contents.journal = next
@@ -144,11 +155,14 @@ final class StorageWriter: Sendable {
     /// Makes a checkpoint: what the partitions' files hold becomes durable, then the state that refers to it, then the
     /// journals before `sequence` go, one of them to `recycler`. Runs on a thread of its own, beside the writing.
     static func checkpoint(
-        _ snapshot: ByteBuffer, files: [OpenFile], sequence: UInt64, directory: String, recycler: StorageWriter? = nil
+        _ snapshot: ByteBuffer, files: [OpenFile], sequence: UInt64, directory: String, recycler: StorageWriter? = nil,
+        syncLog: SyncLog? = nil
     ) throws(FileError) {
         var folders: Set<String> = []
         for file in files {
+            let length = try file.size()
             try file.syncData()
+            try syncLog?.synced(file, length: length)
             let parts = file.path.split(separator: "/", omittingEmptySubsequences: false)
             folders.insert(parts.dropLast().joined(separator: "/"))
             folders.insert(parts.dropLast(2).joined(separator: "/"))

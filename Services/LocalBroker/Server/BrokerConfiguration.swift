@@ -51,6 +51,12 @@ public struct BrokerConfiguration: Sendable {
     /// How often retention and idle producers are looked at.
     public var housekeepingIntervalMilliseconds = 15_000
     public var ioThreads = 1
+    /// Octets of requests under way at once, for all connections together; a larger one may still pass alone.
+    public var maxInflightBytes = 8 << 20
+    /// Octets of requests that have not arrived whole, for all connections together. Who goes beyond is disconnected.
+    public var maxPartialBytes = 256 << 20
+    /// A file in which every sync is written down: for tests of a power cut.
+    public var syncLog: String?
 
     public init(dataDirectory: String, listenHost: String = "127.0.0.1", listenPort: Int = 0) {
         self.dataDirectory = dataDirectory
@@ -69,6 +75,8 @@ public struct BrokerConfiguration: Sendable {
         check((1 << 14...1 << 30).contains(segmentBytes), "segments must be 16 KiB to 1 GiB")
         check((1 << 14...1 << 30).contains(maxRequestBytes), "the largest request must be 16 KiB to 1 GiB")
         check(journalBytes >= 1 << 16, "the journal must be at least 64 KiB")
+        check(maxInflightBytes >= 1 << 16, "at least 64 KiB of requests must be allowed under way")
+        check(maxPartialBytes >= maxRequestBytes, "the largest request must fit into what may be half received")
         check((1...16).contains(ioThreads), "1 to 16 I/O threads")
         return faults
     }

@@ -23,12 +23,17 @@ final class BrokerCore {
     let logger: Logger
     let state: BrokerState
     let writer: StorageWriter
+    let syncLog: SyncLog?
     let storagePool: NIOThreadPool
     let readerPool: NIOThreadPool
     let checkpointPool: NIOThreadPool
 
     private var inflight: Inflight?
     private var replies: [Reply] = []
+    /// Produce requests that found the round full that was being filled; in their order.
+    private var deferred = CircularBuffer<Request>()
+    /// A round of this many octets takes no more records while another is on its way to the disk.
+    private static let largestRound = 4 << 20
     private var journalSize = 0
     private var checkpointRunning = false
     /// A checkpoint failed to sync: the journals are kept and the next start writes the files again.
@@ -50,7 +55,7 @@ final class BrokerCore {
 
     init(
         loop: any EventLoop, ioLoops: [any EventLoop], configuration: BrokerConfiguration, advertised: (host: String, port: Int32),
-        logger: Logger, state: BrokerState, writer: StorageWriter, storagePool: NIOThreadPool, readerPool: NIOThreadPool,
+        logger: Logger, state: BrokerState, writer: StorageWriter, syncLog: SyncLog?, storagePool: NIOThreadPool, readerPool: NIOThreadPool,
         checkpointPool: NIOThreadPool
     ) {
         self.loop = loop
@@ -60,6 +65,7 @@ final class BrokerCore {
         self.logger = logger
         self.state = state
         self.writer = writer
+        self.syncLog = syncLog
         self.storagePool = storagePool
         self.readerPool = readerPool
         self.checkpointPool = checkpointPool
@@ -81,7 +87,8 @@ final class BrokerCore {
 
     private func handle(_ request: Request, now: Int64) {
         switch request.body {
-        case .produce(let produce): handleProduce(produce, request.reply, now: now)
+        case .produce(let produce):
+            if deferred.isEmpty, hasRoom { handleProduce(produce, request.reply, now: now) } else { deferred.append(request) }
         case .fetch(let fetch): handleFetch(fetch, request.reply)
         case .other(let body):
             do throws(WireError) {
@@ -93,8 +100,24 @@ final class BrokerCore {
         }
     }
 
+    /// Whether the round that is being filled takes more records. A failing disk's takes them too: they are refused at once.
+    private var hasRoom: Bool { inflight == nil || storageFailing || state.round.journal.readableBytes < Self.largestRound }
+
+    private func takeDeferred() {
+        let now = wallClockMilliseconds()
+        while hasRoom, let request = deferred.popFirst() {
+            if case .produce(let produce) = request.body { handleProduce(produce, request.reply, now: now) }
+        }
+    }
+
     func answer(_ to: PendingReply, _ writer: consuming KafkaWriter) {
         replies.append(Reply(to: to, content: .frame(writer.finish())))
+    }
+
+    /// Answers at once, without waiting for what was decided to be durable. Only for what a later request rests on that does wait,
+    /// and that is refused should this be lost.
+    func answerEarly(_ to: PendingReply, _ writer: consuming KafkaWriter) {
+        deliver([Reply(to: to, content: .frame(writer.finish()))])
     }
 
     func answerSilence(_ to: PendingReply) { replies.append(Reply(to: to, content: .silence)) }
@@ -177,9 +200,12 @@ final class BrokerCore {
             let waiting = replies
             replies.removeAll()
             refuse(waiting)
+            takeDeferred()
+            endTurn()
             let me = bound(self)
             loop.scheduleTask(in: .milliseconds(500)) { me.value.submitRound() }
         case .success(let files):
+            state.reuse(done.round.journal)
             if storageFailing { logger.notice("the disk takes writes again") }
             storageFailing = false
             inflight = nil
@@ -189,6 +215,7 @@ final class BrokerCore {
             for (log, _) in done.ends where !log.waiters.isEmpty { wakeFetches(of: log) }
             if !state.round.isEmpty {
                 startRound()
+                takeDeferred()
             } else {
                 endTurn()
                 finishStopping()
@@ -208,10 +235,11 @@ final class BrokerCore {
     private func startCheckpoint(_ snapshot: ByteBuffer, _ sequence: UInt64, _ files: [OpenFile]) {
         let directory = configuration.dataDirectory
         let me = bound(self)
-        checkpointPool.submit { [loop, writer] _ in
+        checkpointPool.submit { [loop, writer, syncLog] _ in
             let failure: FileError?
             do throws(FileError) {
-                try StorageWriter.checkpoint(snapshot, files: files, sequence: sequence, directory: directory, recycler: writer)
+                try StorageWriter.checkpoint(
+                    snapshot, files: files, sequence: sequence, directory: directory, recycler: writer, syncLog: syncLog)
                 failure = nil
             } catch {
                 failure = error
@@ -311,11 +339,12 @@ final class BrokerCore {
         stopping = nil
         let (snapshot, sequence) = (Checkpoint.encode(state), state.nextSequence)
         let (writer, directory, stopped) = (self.writer, configuration.dataDirectory, checkpointsStopped)
-        storagePool.submit { _ in
+        storagePool.submit { [syncLog] _ in
             do throws(FileError) {
                 if !stopped {
                     let files = try writer.rotate(to: sequence)
-                    try StorageWriter.checkpoint(snapshot, files: files, sequence: sequence, directory: directory)
+                    try StorageWriter.checkpoint(
+                        snapshot, files: files, sequence: sequence, directory: directory, syncLog: syncLog)
                 }
                 promise.succeed()
             } catch {

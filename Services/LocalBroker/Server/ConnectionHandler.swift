@@ -14,7 +14,7 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
     /// Produce requests of one connection under way at once.
     static let pipelined = 64
     /// Octets of requests of one connection under way at once; one larger request may still pass alone.
-    static let pipelinedBytes = 32 << 20
+    static let pipelinedBytes = 4 << 20
 
     private struct Slot {
         var number: UInt64
@@ -26,6 +26,7 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
     private let submit: @Sendable ([Request]) -> Void
     private let closed: @Sendable (Int) -> Void
     private let maxRequestBytes: Int
+    private let budget: RequestBudget
     private let logger: Logger
     private let id: Int
     private let loopIndex: Int
@@ -39,14 +40,20 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
     private var nextSlot: UInt64 = 0
     private var muted = false
     private var readWanted = false
+    /// We asked for room, and will be told when there is some.
+    private var awaitsRoom = false
+    /// What of an unfinished request the budget knows of.
+    private var partialBytes = 0
 
     init(
-        id: Int, loopIndex: Int, maxRequestBytes: Int, logger: Logger, submit: @escaping @Sendable ([Request]) -> Void,
+        id: Int, loopIndex: Int, maxRequestBytes: Int, budget: RequestBudget, logger: Logger,
+        submit: @escaping @Sendable ([Request]) -> Void,
         closed: @escaping @Sendable (Int) -> Void
     ) {
         self.id = id
         self.loopIndex = loopIndex
         self.maxRequestBytes = maxRequestBytes
+        self.budget = budget
         self.logger = logger
         self.submit = submit
         self.closed = closed
@@ -65,6 +72,10 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
         self.context = nil
         waiting.removeAll()
         slots.removeAll()
+        give(slotBytes)
+        slotBytes = 0
+        accumulated = ByteBuffer()
+        _ = countPartial()
         context.fireChannelInactive()
     }
 
@@ -75,7 +86,32 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
 
     // MARK: Reading
 
-    private var mayRead: Bool { waiting.isEmpty && slotBytes < Self.pipelinedBytes && (context?.channel.isWritable ?? false) }
+    private var mayRead: Bool {
+        guard waiting.isEmpty, slotBytes < Self.pipelinedBytes, let context, context.channel.isWritable, !awaitsRoom else { return false }
+        // What has begun to arrive may arrive whole.
+        guard accumulated.readableBytes == 0 else { return true }
+        awaitsRoom = !budget.hasRoom(
+            orWake: RequestBudget.Waiter(loop: context.eventLoop, handler: NIOLoopBound(self, eventLoop: context.eventLoop)))
+        return !awaitsRoom
+    }
+
+    private func give(_ octets: Int) {
+        guard octets > 0 else { return }
+        for waiter in budget.give(octets) {
+            waiter.loop.execute {
+                waiter.handler.value.awaitsRoom = false
+                waiter.handler.value.readIfWanted()
+            }
+        }
+    }
+
+    /// Tells the budget what of the next request is here.
+    private func countPartial() -> Bool {
+        let change = accumulated.readableBytes - partialBytes
+        guard change != 0 else { return true }
+        partialBytes += change
+        return budget.changePartial(by: change)
+    }
 
     func read(context: ChannelHandlerContext) {
         if mayRead { context.read() } else { readWanted = true }
@@ -105,6 +141,17 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
                 return
             }
             guard accumulated.readableBytes >= 4 + Int(length) else {
+                guard countPartial() else {
+                    refuse(context, "too much of requests that do not arrive whole")
+                    return
+                }
+                // What is left gets memory of its own: behind requests that are handed over, each write would copy them too.
+                if accumulated.readerIndex > 0 {
+                    var rest = ByteBuffer()
+                    rest.reserveCapacity(min(4 + Int(length), 2 * accumulated.readableBytes))
+                    rest.writeBuffer(&accumulated)
+                    accumulated = rest
+                }
                 // Room for all of it at once, but no faster than octets arrive: a length alone must not take memory.
                 if accumulated.readableBytes > 64 << 10 {
                     accumulated.reserveCapacity(
@@ -117,6 +164,7 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
             waiting.append(frame)
         }
         if accumulated.readableBytes == 0 { accumulated = ByteBuffer() }
+        _ = countPartial()
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -165,6 +213,7 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
                     Request(reply: reply, clientID: header.clientID ?? "", body: try Self.decode(body, api, header.apiVersion)))
                 slots.append(Slot(number: nextSlot, bytes: frame.readableBytes, isProduce: isProduce))
                 slotBytes += frame.readableBytes
+                budget.take(frame.readableBytes)
                 nextSlot += 1
                 muted = !isProduce
             } catch {
@@ -197,9 +246,12 @@ final class ConnectionHandler: ChannelInboundHandler, ChannelOutboundHandler {
     func flushAnswers() {
         guard let context else { return }
         var wrote = false
+        var answered = 0
+        defer { give(answered) }
         while let first = slots.first, let answer = first.answer {
             slots.removeFirst()
             slotBytes -= first.bytes
+            answered += first.bytes
             switch answer {
             case .close:
                 context.close(promise: nil)

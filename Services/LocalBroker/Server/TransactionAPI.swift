@@ -113,7 +113,8 @@ extension BrokerCore {
             writer.tags()
         }
         writer.tags()
-        answer(reply, writer)
+        // A batch to a partition that was not added is refused, so the produce request's own wait is enough.
+        answerEarly(reply, writer)
     }
 
     func handleAddOffsetsToTxn(_ reader: inout KafkaReader, _ reply: PendingReply, now: Int64) throws(WireError) {
@@ -129,7 +130,8 @@ extension BrokerCore {
         {
             error = .coordinatorNotAvailable
         }
-        answerError(error, reply)
+        // Offsets for a group that was not added are refused, and TxnOffsetCommit waits.
+        answerEarly(reply, errorAnswer(error, reply))
     }
 
     func handleEndTxn(_ reader: inout KafkaReader, _ reply: PendingReply, now: Int64) throws(WireError) {
@@ -148,12 +150,14 @@ extension BrokerCore {
         }
     }
 
-    private func answerError(_ error: KafkaError, _ reply: PendingReply) {
+    private func answerError(_ error: KafkaError, _ reply: PendingReply) { answer(reply, errorAnswer(error, reply)) }
+
+    private func errorAnswer(_ error: KafkaError, _ reply: PendingReply) -> KafkaWriter {
         var writer = reply.writer()
         writer.int32(0)
         writer.error(error)
         writer.tags()
-        answer(reply, writer)
+        return writer
     }
 
     /// Kafka's transactional.id.expiration.ms.

@@ -2,22 +2,27 @@
 and what needs to kill or restart the broker is skipped."""
 
 import os
+import random
 import signal
 import socket
 import subprocess
 import sys
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
 
 class Broker:
-    """One broker process on a data directory of its own, on a port that stays the same over restarts."""
+    """One broker process on a data directory of its own, on a port that stays the same over restarts.
 
-    def __init__(self, directory, *options):
+    With `power_cuts` a hard restart does what a power cut may: it takes back what was not synced."""
+
+    def __init__(self, directory, *options, power_cuts=False):
         self.directory = str(directory)
-        self.options = options
+        self.sync_log = self.directory + ".synced" if power_cuts else None
+        self.options = [*options, "--sync-log", self.sync_log] if power_cuts else options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -42,13 +47,38 @@ class Broker:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
+    def take_back(self):
+        """Cuts each file somewhere between what was synced and what was written, and may put zeros or garbage behind."""
+        synced = {}
+        for line in Path(self.sync_log).read_text().splitlines():
+            length, path = line.split(" ", 1)
+            synced[path] = int(length)
+        for path in Path(self.directory).rglob("*.*"):
+            if path.suffix not in (".journal", ".log", ".index"):
+                continue
+            size = path.stat().st_size
+            sure = min(size, synced.get(str(path), 0))
+            kept = random.choice([sure, sure, size, random.randint(sure, size)])
+            with open(path, "r+b") as file:
+                file.truncate(kept)
+                file.seek(kept)
+                count = random.choice([0, 1, 100, 10_000])
+                file.write(random.choice([b"", bytes(count), random.randbytes(count)]))
+
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(20) == 0
 
     def restart(self, hard):
         self.kill() if hard else self.stop()
+        if hard and self.sync_log:
+            self.take_back()
         self.start()
+
+    def memory(self, field="VmRSS"):
+        """MiB; VmHWM is the most that it ever was."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith(field)) / 1024
 
     def close(self):
         if self.process.poll() is None:
@@ -65,14 +95,17 @@ def shared_broker(tmp_path_factory):
     broker.close()
 
 
-@pytest.fixture(params=["usual", "constant-checkpoints"])
+CONSTANT_CHECKPOINTS = ["--journal-bytes", "65536", "--segment-bytes", "16384"]
+
+
+@pytest.fixture(params=["usual", "constant-checkpoints", "power-cuts"])
 def broker(tmp_path, request):
-    """A broker of one's own, to be killed and restarted: as it is, and with a checkpoint every few requests and tiny segments,
-    so that a kill meets it in the middle of one."""
+    """A broker of one's own, to be killed and restarted: as it is, with a checkpoint every few requests and tiny segments,
+    so that a kill meets it in the middle of one, and with the power cut instead of the process killed."""
     if "SIGNALBOX_KAFKA" in os.environ:
         pytest.skip("needs a broker that may be killed")
-    options = [] if request.param == "usual" else ["--journal-bytes", "65536", "--segment-bytes", "16384"]
-    broker = Broker(tmp_path / "data", *options)
+    options = [] if request.param == "usual" else CONSTANT_CHECKPOINTS
+    broker = Broker(tmp_path / "data", *options, power_cuts=request.param == "power-cuts")
     yield broker
     broker.close()
 

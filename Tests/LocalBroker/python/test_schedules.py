@@ -1,7 +1,8 @@
 """Random schedules: whatever dies, a reader of committed records sees each of them once and in order, and no other.
 
 SIGNALBOX_SCHEDULES says how many (200 unless told), SIGNALBOX_SEED repeats a round that failed. A round is eight schedules that
-run side by side on one broker, each with a topic, producers and a group of its own; SIGKILLs of the broker meet all of them.
+run side by side on one broker, each with a topic, producers and a group of its own; SIGKILLs of the broker meet all of them, or power
+cuts, which also take back what was not synced.
 """
 
 import multiprocessing
@@ -14,12 +15,12 @@ import uuid
 import pytest
 from clients import create
 from confluent_kafka import Consumer, TopicPartition
-from conftest import Broker
+from conftest import CONSTANT_CHECKPOINTS, Broker
 from schedule_actors import PATIENCE, Ledger, read_to_the_end, run_idempotent, run_killed, run_member, run_transactional
 
 ROUND = 8
 SCHEDULES = int(os.environ.get("SIGNALBOX_SCHEDULES", "200"))
-OPTIONS = {"usual": [], "constant-checkpoints": ["--journal-bytes", "65536", "--segment-bytes", "16384"]}
+OPTIONS = {"usual": [], "constant-checkpoints": CONSTANT_CHECKPOINTS, "power-cuts": CONSTANT_CHECKPOINTS}
 
 
 class Schedule:
@@ -152,7 +153,7 @@ def test_whatever_dies_committed_records_are_read_once_and_in_order(tmp_path, op
     context.set_forkserver_preload(["confluent_kafka"])
     given = os.environ.get("SIGNALBOX_SEED")
     rounds = 1 if given else -(-SCHEDULES // (ROUND * len(OPTIONS)))
-    broker = Broker(tmp_path / "data", *OPTIONS[options])
+    broker = Broker(tmp_path / "data", *OPTIONS[options], power_cuts=options == "power-cuts")
     totals, began = {}, time.monotonic()
     try:
         for _ in range(rounds):
