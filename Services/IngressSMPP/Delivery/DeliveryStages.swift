@@ -7,7 +7,7 @@ import Synchronization
 /// The stages that bring one connector its deliveries: its queue, this instance's mailbox, and mailboxes of instances that are gone.
 actor DeliveryStages {
     /// How long an instance may be silent before others see to its mailbox.
-    private static let patienceSeconds = 20
+    private static let patienceSeconds = 12
 
     private struct Running {
         var stage: WindowedStage

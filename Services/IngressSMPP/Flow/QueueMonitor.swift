@@ -126,11 +126,32 @@ extension QueueMonitor.Limits {
                     name: connector.name, group: "egress-\(connector.protocolName.lowercased()).\(connector.name)",
                     limit: connector.maxQueueSize.map { Int64($0) }))
         }
-        for row in try connection.query("SELECT DISTINCT account, in_connector, out_connector FROM route WHERE NOT disabled") {
-            limits.ways.append(
-                QueueRoom.Way(
-                    account: try row.optionalText(0), inConnector: try row.optionalText(1), outConnector: try row.text(2)))
+        // Where messages of whom may go: routes, the account's own connector, the incoming connector's (EMG's ROUTE).
+        let groups = try groupMembers(connection)
+        for row in try connection.query(
+            """
+            SELECT DISTINCT account, in_connector, out_connector FROM route WHERE NOT disabled
+            UNION SELECT username, NULL, route FROM emguser WHERE route <> ''
+            UNION SELECT NULL, connector, value FROM connector_option WHERE key = 'ROUTE' AND value <> ''
+            """)
+        {
+            let target = try row.text(2)
+            for name in groups[target] ?? [target] {
+                limits.ways.append(
+                    QueueRoom.Way(account: try row.optionalText(0), inConnector: try row.optionalText(1), outConnector: name))
+            }
         }
         return limits
+    }
+
+    /// Connectors of each CONNECTORGROUP (`name` or `name:weight`). A group within a group is no connector, and so never full.
+    private static func groupMembers(_ connection: Connection) throws -> [String: [String]] {
+        var groups: [String: [String]] = [:]
+        for row in try connection.query(
+            "SELECT name, value FROM config_section_option WHERE kind = 'CONNECTORGROUP' AND key = 'CONNECTOR' AND value <> ''")
+        {
+            groups[try row.text(0), default: []].append(String(try row.text(1).prefix { $0 != ":" }))
+        }
+        return groups
     }
 }
