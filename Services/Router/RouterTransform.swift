@@ -103,13 +103,11 @@ final class RouterTransform: StageTransform {
 
     /// Where another provider refused it before, its word is the message's end, and not that we have no further one.
     private func refuse(_ message: ShortMessage, _ refusal: RouteRefusal, _ now: Int64) -> [OutgoingRecord] {
-        let last = message.lastRefusal
-        guard message.hasLastRefusal, refusal == .exhausted || refusal == .noRoute else {
+        guard message.hasReturned, !message.refusalText.isEmpty, refusal == .exhausted || refusal == .noRoute else {
             return end(message, as: .rejected, text: refusal.description, now)
         }
-        return end(
-            message, as: last.status.isFinal ? last.status : .rejected, reason: last.reason,
-            text: last.reasonText.isEmpty ? refusal.description : last.reasonText, now)
+        // Without a code nobody said no: there was no answer.
+        return end(message, as: message.refusal == 0 ? .failed : .rejected, reason: message.refusal, text: message.refusalText, now)
     }
 
     // MARK: Pools
@@ -160,21 +158,15 @@ final class RouterTransform: StageTransform {
             routed.sendDestination.number = destination
         }
         routed.reportConnector = choice.reportConnector ?? ""
-        if message.hasLastRefusal {
+        if message.hasReturned {
             // What was counted and taken at another provider says nothing here.
             routed.attempts = 0
             routed.takenParts = []
             routed.times.submitted = 0
             routed.times.answered = 0
         }
-        var records = [OutgoingRecord(topic: Topics.routed, key: choice.destination, value: encode(routed))]
-        var notes = choice.notes
-        if message.hasLastRefusal {
-            let why = message.lastRefusal.reasonText
-            notes.append("\(message.lastRefusal.connector) refused it\(why.isEmpty ? "" : " (\(why))"): now over \(choice.connector)")
-        }
-        if !notes.isEmpty { records.append(noted(message, notes, now)) }
-        return records
+        let record = OutgoingRecord(topic: Topics.routed, key: choice.destination, value: encode(routed))
+        return choice.notes.isEmpty ? [record] : [record, noted(message, choice.notes, now)]
     }
 
     /// To the clients of an account, by the way of delivery reports: no price is asked for what comes from phones.
@@ -233,13 +225,13 @@ final class RouterTransform: StageTransform {
 
     /// A message that comes back from a provider ends like one that the provider refused for good: billing gives back its price.
     private func end(_ message: ShortMessage, as status: Status, reason: UInt32 = 0, text: String, _ now: Int64) -> [OutgoingRecord] {
-        guard message.hasLastRefusal else {
+        guard message.hasReturned else {
             return Reports.end(message, as: status, reason: reason, text: text, at: now, reportID: ids.next(now: now))
         }
         var submission = Submission()
         submission.message = message
         submission.message.times.answered = now
-        submission.connector = message.lastRefusal.connector
+        submission.connector = message.triedConnectors.last ?? ""
         submission.status = status
         submission.reason = reason
         submission.reasonText = text
@@ -262,4 +254,9 @@ final class RouterTransform: StageTransform {
             OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event)),
         ]
     }
+}
+
+extension ShortMessage {
+    /// An egress brought it back: its connector is not its way.
+    fileprivate var hasReturned: Bool { !triedConnectors.isEmpty }
 }
