@@ -157,7 +157,7 @@ final class RouterTransform: StageTransform {
             routed.sendDestination = message.destination
             routed.sendDestination.number = destination
         }
-        routed.reportConnector = choice.reportConnector ?? ""
+        if let connector = choice.reportConnector { routed.reportConnector = connector }
         if message.hasReturned {
             // What was counted and taken at another provider says nothing here.
             routed.attempts = 0
