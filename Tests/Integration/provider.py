@@ -40,6 +40,8 @@ class PythonProvider:
         self.port = port
         #: command_status of the answers to submit_sm
         self.status = 0
+        #: whether it takes submit_sm without ever answering
+        self.is_mute = False
         self.submits = []
         self.answers = queue.Queue()
         self._ids = itertools.count(1)
@@ -104,6 +106,8 @@ class PythonProvider:
                         self._sessions.append(session)
                 elif command == SUBMIT_SM:
                     self.submits.append(Submit(body))
+                    if self.is_mute:
+                        continue
                     self._answer(
                         session, command, sequence, b"" if self.status else b"p%d\0" % next(self._ids), self.status)
                 elif command == DELIVER_SM | RESPONSE:

@@ -32,6 +32,7 @@ USERNAME=x
 PASSWORD=x
 STATIC
 WINDOWSIZE=10
+MAXQUEUESIZE=20
 >
 """
     text += """
@@ -123,6 +124,25 @@ def test_a_group_fails_over_when_its_first_provider_goes_away_and_comes_back_to_
     first.start()
     wait_for("the first is bound again", lambda: first.is_bound, 60)
     wait_for("and gets the traffic again", lambda: goes_to(first), 30)
+
+
+def test_a_full_queue_is_passed_over(own_gateway, setting):
+    gateway, first, second = own_gateway, setting["first"], setting["second"]
+    gateway.run("route", "add", "--prefix", "4614", "--connector", "both")
+    first.is_mute = True
+
+    def overflows():
+        submit(gateway, "46140000001", 10).close()
+        return any(submit.destination == "46140000001" for submit in second.submits)
+
+    # Ten at a time: twenty wait for the first provider before the second gets any.
+    wait_for("the second provider gets what the first has no room for", overflows, 60, 0.5)
+    assert gateway.one("SELECT count(*) FROM routelog WHERE destaddr = '46140000001' AND status < 4") >= 20
+    first.is_mute = False
+    # What it was sent and never answered comes again in a new session.
+    first.stop()
+    first.start()
+    wait_for("nothing is lost", lambda: gateway.one("SELECT count(*) = 0 FROM routelog WHERE destaddr = '46140000001' AND status < 4"), 60)
 
 
 def test_a_change_of_routes_counts_at_once(own_gateway, setting):
