@@ -103,7 +103,7 @@ final class RouterTransform: StageTransform {
 
     /// Where another provider refused it before, its word is the message's end, and not that we have no further one.
     private func refuse(_ message: ShortMessage, _ refusal: RouteRefusal, _ now: Int64) -> [OutgoingRecord] {
-        guard message.hasReturned, !message.refusalText.isEmpty, refusal == .exhausted || refusal == .noRoute else {
+        guard message.hasLastRefusal, !message.refusalText.isEmpty, refusal == .exhausted || refusal == .noRoute else {
             return end(message, as: .rejected, text: refusal.description, now)
         }
         // Without a code nobody said no: there was no answer.
@@ -158,7 +158,7 @@ final class RouterTransform: StageTransform {
             routed.sendDestination.number = destination
         }
         if let connector = choice.reportConnector { routed.reportConnector = connector }
-        if message.hasReturned {
+        if message.hasLastRefusal {
             // What was counted and taken at another provider says nothing here.
             routed.attempts = 0
             routed.takenParts = []
@@ -225,7 +225,7 @@ final class RouterTransform: StageTransform {
 
     /// A message that comes back from a provider ends like one that the provider refused for good: billing gives back its price.
     private func end(_ message: ShortMessage, as status: Status, reason: UInt32 = 0, text: String, _ now: Int64) -> [OutgoingRecord] {
-        guard message.hasReturned else {
+        guard message.hasLastRefusal else {
             return Reports.end(message, as: status, reason: reason, text: text, at: now, reportID: ids.next(now: now))
         }
         var submission = Submission()
@@ -258,5 +258,5 @@ final class RouterTransform: StageTransform {
 
 extension ShortMessage {
     /// An egress brought it back: its connector is not its way.
-    fileprivate var hasReturned: Bool { !triedConnectors.isEmpty }
+    fileprivate var hasLastRefusal: Bool { !triedConnectors.isEmpty }
 }
