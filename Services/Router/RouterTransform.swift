@@ -103,13 +103,11 @@ final class RouterTransform: StageTransform {
 
     /// Where another provider refused it before, its word is the message's end, and not that we have no further one.
     private func refuse(_ message: ShortMessage, _ refusal: RouteRefusal, _ now: Int64) -> [OutgoingRecord] {
-        let last = message.lastRefusal
-        guard message.hasLastRefusal, refusal == .exhausted || refusal == .noRoute else {
+        guard message.hasLastRefusal, !message.refusalText.isEmpty, refusal == .exhausted || refusal == .noRoute else {
             return end(message, as: .rejected, text: refusal.description, now)
         }
-        return end(
-            message, as: last.status.isFinal ? last.status : .rejected, reason: last.reason,
-            text: last.reasonText.isEmpty ? refusal.description : last.reasonText, now)
+        // Without a code nobody said no: there was no answer.
+        return end(message, as: message.refusal == 0 ? .failed : .rejected, reason: message.refusal, text: message.refusalText, now)
     }
 
     // MARK: Pools
@@ -167,14 +165,8 @@ final class RouterTransform: StageTransform {
             routed.times.submitted = 0
             routed.times.answered = 0
         }
-        var records = [OutgoingRecord(topic: Topics.routed, key: choice.destination, value: encode(routed))]
-        var notes = choice.notes
-        if message.hasLastRefusal {
-            let why = message.lastRefusal.reasonText
-            notes.append("\(message.lastRefusal.connector) refused it\(why.isEmpty ? "" : " (\(why))"): now over \(choice.connector)")
-        }
-        if !notes.isEmpty { records.append(noted(message, notes, now)) }
-        return records
+        let record = OutgoingRecord(topic: Topics.routed, key: choice.destination, value: encode(routed))
+        return choice.notes.isEmpty ? [record] : [record, noted(message, choice.notes, now)]
     }
 
     /// To the clients of an account, by the way of delivery reports: no price is asked for what comes from phones.
@@ -239,7 +231,7 @@ final class RouterTransform: StageTransform {
         var submission = Submission()
         submission.message = message
         submission.message.times.answered = now
-        submission.connector = message.lastRefusal.connector
+        submission.connector = message.triedConnectors.last ?? ""
         submission.status = status
         submission.reason = reason
         submission.reasonText = text
@@ -262,4 +254,9 @@ final class RouterTransform: StageTransform {
             OutgoingRecord(topic: Topics.events, key: String(message.msgid), value: encode(event)),
         ]
     }
+}
+
+extension ShortMessage {
+    /// An egress brought it back: its connector is not its way.
+    fileprivate var hasLastRefusal: Bool { !triedConnectors.isEmpty }
 }

@@ -557,6 +557,17 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
     set {_uniqueStorage()._takenParts = newValue}
   }
 
+  /// Why the connector that was tried last refused it: the protocol's code (SMPP command_status), and in words.
+  public var refusal: UInt32 {
+    get {_storage._refusal}
+    set {_uniqueStorage()._refusal = newValue}
+  }
+
+  public var refusalText: String {
+    get {_storage._refusalText}
+    set {_uniqueStorage()._refusalText = newValue}
+  }
+
   /// What the provider is given, where it differs from source and destination: number translation, a pool's sender. Prices,
   /// reports and the log use source and destination.
   public var sendSource: Address {
@@ -587,16 +598,6 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
   /// Clears the value of `clientDestination`. Subsequent reads from it will return its default value.
   public mutating func clearClientDestination() {_uniqueStorage()._clientDestination = nil}
 
-  /// What the last of tried_connectors said.
-  public var lastRefusal: Refusal {
-    get {_storage._lastRefusal ?? Refusal()}
-    set {_uniqueStorage()._lastRefusal = newValue}
-  }
-  /// Returns true if `lastRefusal` has been explicitly set.
-  public var hasLastRefusal: Bool {_storage._lastRefusal != nil}
-  /// Clears the value of `lastRefusal`. Subsequent reads from it will return its default value.
-  public mutating func clearLastRefusal() {_uniqueStorage()._lastRefusal = nil}
-
   /// The connector that its reports go to (routedlr, ROUTEDLR, REDIRECT); empty = where it came in.
   public var reportConnector: String {
     get {_storage._reportConnector}
@@ -614,26 +615,6 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
-}
-
-/// Why a connector did not take a message that is then tried over another: what it would have ended with.
-public nonisolated struct Refusal: Sendable {
-  // SwiftProtobuf.Message conformance is added in an extension below. See the
-  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
-  // methods supported on all messages.
-
-  public var connector: String = String()
-
-  public var status: Status = .unspecified
-
-  /// The protocol's own code (SMPP command_status).
-  public var reason: UInt32 = 0
-
-  public var reasonText: String = String()
-
-  public var unknownFields = SwiftProtobuf.UnknownStorage()
-
-  public init() {}
 }
 
 /// A part of a message, with the id that the provider gave it.
@@ -1206,7 +1187,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{4}\u{e}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{2}last_refusal\0\u{3}report_connector\0\u{3}report_per_part\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0\u{4}\u{4}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{3}report_connector\0\u{3}report_per_part\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1235,10 +1216,11 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _hops: UInt32 = 0
     var _clientReference: String = String()
     var _takenParts: [TakenPart] = []
+    var _refusal: UInt32 = 0
+    var _refusalText: String = String()
     var _sendSource: Address? = nil
     var _sendDestination: Address? = nil
     var _clientDestination: Address? = nil
-    var _lastRefusal: Refusal? = nil
     var _reportConnector: String = String()
     var _reportPerPart: Bool = false
 
@@ -1277,10 +1259,11 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _hops = source._hops
       _clientReference = source._clientReference
       _takenParts = source._takenParts
+      _refusal = source._refusal
+      _refusalText = source._refusalText
       _sendSource = source._sendSource
       _sendDestination = source._sendDestination
       _clientDestination = source._clientDestination
-      _lastRefusal = source._lastRefusal
       _reportConnector = source._reportConnector
       _reportPerPart = source._reportPerPart
     }
@@ -1327,10 +1310,11 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 24: try { try decoder.decodeSingularUInt32Field(value: &_storage._hops) }()
         case 25: try { try decoder.decodeSingularStringField(value: &_storage._clientReference) }()
         case 26: try { try decoder.decodeRepeatedMessageField(value: &_storage._takenParts) }()
+        case 35: try { try decoder.decodeSingularUInt32Field(value: &_storage._refusal) }()
+        case 36: try { try decoder.decodeSingularStringField(value: &_storage._refusalText) }()
         case 40: try { try decoder.decodeSingularMessageField(value: &_storage._sendSource) }()
         case 41: try { try decoder.decodeSingularMessageField(value: &_storage._sendDestination) }()
         case 42: try { try decoder.decodeSingularMessageField(value: &_storage._clientDestination) }()
-        case 44: try { try decoder.decodeSingularMessageField(value: &_storage._lastRefusal) }()
         case 45: try { try decoder.decodeSingularStringField(value: &_storage._reportConnector) }()
         case 46: try { try decoder.decodeSingularBoolField(value: &_storage._reportPerPart) }()
         default: break
@@ -1423,6 +1407,12 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if !_storage._takenParts.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._takenParts, fieldNumber: 26)
       }
+      if _storage._refusal != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._refusal, fieldNumber: 35)
+      }
+      if !_storage._refusalText.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._refusalText, fieldNumber: 36)
+      }
       try { if let v = _storage._sendSource {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 40)
       } }()
@@ -1431,9 +1421,6 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       } }()
       try { if let v = _storage._clientDestination {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 42)
-      } }()
-      try { if let v = _storage._lastRefusal {
-        try visitor.visitSingularMessageField(value: v, fieldNumber: 44)
       } }()
       if !_storage._reportConnector.isEmpty {
         try visitor.visitSingularStringField(value: _storage._reportConnector, fieldNumber: 45)
@@ -1476,61 +1463,17 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._hops != rhs_storage._hops {return false}
         if _storage._clientReference != rhs_storage._clientReference {return false}
         if _storage._takenParts != rhs_storage._takenParts {return false}
+        if _storage._refusal != rhs_storage._refusal {return false}
+        if _storage._refusalText != rhs_storage._refusalText {return false}
         if _storage._sendSource != rhs_storage._sendSource {return false}
         if _storage._sendDestination != rhs_storage._sendDestination {return false}
         if _storage._clientDestination != rhs_storage._clientDestination {return false}
-        if _storage._lastRefusal != rhs_storage._lastRefusal {return false}
         if _storage._reportConnector != rhs_storage._reportConnector {return false}
         if _storage._reportPerPart != rhs_storage._reportPerPart {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
-    if lhs.unknownFields != rhs.unknownFields {return false}
-    return true
-  }
-}
-
-nonisolated extension Refusal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  public static let protoMessageName: String = _protobuf_package + ".Refusal"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}connector\0\u{1}status\0\u{1}reason\0\u{3}reason_text\0")
-
-  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularStringField(value: &self.connector) }()
-      case 2: try { try decoder.decodeSingularEnumField(value: &self.status) }()
-      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.reason) }()
-      case 4: try { try decoder.decodeSingularStringField(value: &self.reasonText) }()
-      default: break
-      }
-    }
-  }
-
-  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    if !self.connector.isEmpty {
-      try visitor.visitSingularStringField(value: self.connector, fieldNumber: 1)
-    }
-    if self.status != .unspecified {
-      try visitor.visitSingularEnumField(value: self.status, fieldNumber: 2)
-    }
-    if self.reason != 0 {
-      try visitor.visitSingularUInt32Field(value: self.reason, fieldNumber: 3)
-    }
-    if !self.reasonText.isEmpty {
-      try visitor.visitSingularStringField(value: self.reasonText, fieldNumber: 4)
-    }
-    try unknownFields.traverse(visitor: &visitor)
-  }
-
-  public static func ==(lhs: Refusal, rhs: Refusal) -> Bool {
-    if lhs.connector != rhs.connector {return false}
-    if lhs.status != rhs.status {return false}
-    if lhs.reason != rhs.reason {return false}
-    if lhs.reasonText != rhs.reasonText {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

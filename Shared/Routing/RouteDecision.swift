@@ -28,7 +28,7 @@ private struct Decider {
     let trace: RouteTrace?
     private var notes: [String] = []
     private let account: AccountFacts?
-    private let arrival: ConnectorFacts?
+    private let arrival: ConnectorNode?
 
     init(plan: RoutingPlan, query: RouteQuery, live: LiveState, trace: RouteTrace?) {
         self.plan = plan
@@ -36,20 +36,21 @@ private struct Decider {
         self.live = live
         self.trace = trace
         account = plan.accounts.isEmpty ? nil : plan.accounts[query.account]
-        arrival = plan.connectors[query.inConnector]
+        arrival = plan.nodes[query.inConnector]
     }
 
     /// Where a target leads now.
     private struct Way {
-        var facts: ConnectorFacts
+        var node: ConnectorNode
+        var facts: ConnectorFacts { _read { yield node.facts } }
     }
 
     /// What a provider brought comes from a phone, also where an account pays for it by now.
-    private var traffic: RouteTraffic { arrival?.isOutgoing == true || query.account.isEmpty ? .mo : .mt }
+    private var traffic: RouteTraffic { arrival?.facts.isOutgoing == true || query.account.isEmpty ? .mo : .mt }
 
     mutating func run() -> RouteVerdict {
         if query.hops > RoutingPlan.maxHops { return .refuse(.circles) }
-        if let arrival, !arrival.isOutgoing, !arrival.numbers.isEmpty {
+        if let arrival = arrival?.facts, !arrival.isOutgoing, !arrival.numbers.isEmpty {
             let normalized = arrival.numbers.apply(query.destination)
             if normalized != query.destination {
                 trace?.note("\(arrival.name) makes \(normalized) of the destination \(query.destination)")
@@ -70,7 +71,7 @@ private struct Decider {
     // MARK: Fixed routes (EMG-REFERENCE 5.1)
 
     private func fixedTarget() -> (target: String, account: String?, reason: String)? {
-        if arrival?.allowsRoute == true, let named = query.options.first(where: { $0.name == "ROUTE" })?.value, !named.isEmpty {
+        if arrival?.facts.allowsRoute == true, let named = query.options.first(where: { $0.name == "ROUTE" })?.value, !named.isEmpty {
             trace?.note("the message names its route, \(named), and \(query.inConnector) allows it")
             return (named, nil, "the message's own ROUTE is \(named)")
         }
@@ -78,9 +79,9 @@ private struct Decider {
             trace?.note("the account \(query.account) has the fixed route \(route)")
             return (route, nil, "the account's route is \(route)")
         }
-        if let arrival, let route = arrival.route {
-            trace?.note("\(arrival.name) has the fixed route \(route)")
-            return (route, arrival.routeAccount, "ROUTE of \(arrival.name) is \(route)")
+        if let arrival, let route = arrival.facts.route {
+            trace?.note("\(arrival.facts.name) has the fixed route \(route)")
+            return (route, arrival.facts.routeAccount, "ROUTE of \(arrival.facts.name) is \(route)")
         }
         return nil
     }
@@ -92,7 +93,7 @@ private struct Decider {
         guard let way = resolve(target, alive: true, account: account) ?? resolve(target, alive: false, account: account) else {
             return .refuse(isWithoutAccount(target, account) ? .noAccount(target) : .exhausted)
         }
-        return chosen(way, route: nil, account: account)
+        return chosen(way, 0, nil, account)
     }
 
     /// Whether naming an account would have made the difference.
@@ -114,8 +115,8 @@ private struct Decider {
                 if lacksAccount == nil, traffic == .mo {
                     lacksAccount = rows.lazy.map { index.routes[Int($0)] }.first { isWithoutAccount($0.target, $0.toAccount) }?.target
                 }
-                guard let (route, way) = best(of: rows, in: index, alive: alive) else { return false }
-                verdict = chosen(way, route: route, account: route.toAccount)
+                guard let (row, way) = best(of: rows, in: index, alive: alive) else { return false }
+                verdict = chosen(way, index.routes[row].id, index.routes[row].translation, index.routes[row].toAccount)
                 return true
             }
             if let verdict { return verdict }
@@ -127,35 +128,34 @@ private struct Decider {
     }
 
     /// The route of one level that is to be taken: by priority, then cost or weight, among those that lead somewhere.
-    private func best(of rows: [Int32], in index: RouteIndex, alive: Bool) -> (Route, Way)? {
+    private func best(of rows: [Int32], in index: RouteIndex, alive: Bool) -> (row: Int, way: Way)? {
         if rows.count == 1 {
-            let route = index.routes[Int(rows[0])]
-            guard let way = resolve(route.target, alive: alive, account: route.toAccount, route: route) else { return nil }
-            return (route, way)
+            let row = Int(rows[0])
+            guard let way = resolve(index.routes[row].target, alive: alive, account: index.routes[row].toAccount) else { return nil }
+            return (row, way)
         }
-        var usable: [(route: Route, way: Way)] = []
+        var usable: [(row: Int, way: Way)] = []
         var priority = Int.max
-        for row in rows {
-            let route = index.routes[Int(row)]
-            guard route.priority <= priority, let way = resolve(route.target, alive: alive, account: route.toAccount, route: route) else {
-                continue
-            }
-            if route.priority < priority {
+        for row in rows.lazy.map({ Int($0) }) {
+            guard index.routes[row].priority <= priority,
+                let way = resolve(index.routes[row].target, alive: alive, account: index.routes[row].toAccount)
+            else { continue }
+            if index.routes[row].priority < priority {
                 usable.removeAll(keepingCapacity: true)
-                priority = route.priority
+                priority = index.routes[row].priority
             }
-            usable.append((route, way))
+            usable.append((row, way))
         }
         guard usable.count > 1 else { return usable.first }
-        if usable.contains(where: \.route.leastCost) {
+        if usable.contains(where: { index.routes[$0.row].leastCost }) {
             let costs = usable.map { cost(of: $0.way.facts.name) }
             let least = costs.min() ?? .max
             let cheapest = zip(usable, costs).filter { $0.1 == least }.map(\.0)
             trace?.note("the cheapest of \(usable.count) routes: \(money(least))")
             usable = cheapest
         }
-        let place = draw(usable.map(\.route.weight), salt: 0)
-        trace?.note("of \(usable.count) routes of priority \(priority), by weight: route \(usable[place].route.id)")
+        let place = draw(usable.map { index.routes[$0.row].weight }, salt: 0)
+        trace?.note("of \(usable.count) routes of priority \(priority), by weight: route \(index.routes[usable[place].row].id)")
         return usable[place]
     }
 
@@ -185,8 +185,8 @@ private struct Decider {
 
     /// The connector that a target leads to.
     /// - Parameter alive: only one that is connected and has room.
-    private func resolve(_ target: String, alive: Bool, account: String?, route: Route? = nil, depth: Int = 0) -> Way? {
-        if let facts = plan.connectors[target] { return usable(facts, alive, account, route) }
+    private func resolve(_ target: String, alive: Bool, account: String?, depth: Int = 0) -> Way? {
+        if let node = plan.nodes[target] { return usable(node, alive, account) }
         guard let group = plan.groups[target] else {
             trace?.note("there is no connector \(target)")
             return nil
@@ -198,13 +198,13 @@ private struct Decider {
         switch group.kind {
         case .failover:
             for member in group.members {
-                if let way = resolve(member.name, alive: alive, account: account, route: route, depth: depth + 1) { return way }
+                if let way = resolve(member.name, alive: alive, account: account, depth: depth + 1) { return way }
             }
             return nil
         case .loadBalancing, .leastCost:
             var ways: [(way: Way, weight: Int)] = []
             for member in group.members {
-                if let way = resolve(member.name, alive: alive, account: account, route: route, depth: depth + 1) {
+                if let way = resolve(member.name, alive: alive, account: account, depth: depth + 1) {
                     ways.append((way, member.weight))
                 }
             }
@@ -221,78 +221,81 @@ private struct Decider {
         }
     }
 
-    private func usable(_ named: ConnectorFacts, _ alive: Bool, _ account: String?, _ route: Route?) -> Way? {
-        var facts = named
+    private func usable(_ named: ConnectorNode, _ alive: Bool, _ account: String?) -> Way? {
+        var node = named
         for _ in 0..<RoutingPlan.maxHops {
-            guard let redirect = facts.redirect, let next = plan.connectors[redirect] else { break }
-            trace?.note("\(facts.name) redirects to \(redirect)")
-            facts = next
+            guard let redirect = node.facts.redirect, let next = plan.nodes[redirect] else { break }
+            trace?.note("\(node.facts.name) redirects to \(redirect)")
+            node = next
         }
         func not(_ why: String) -> Way? {
-            trace?.note("not \(facts.name): \(why)")
+            trace?.note("not \(node.facts.name): \(why)")
             return nil
         }
-        guard facts.sends else { return not("it is disabled or cannot send") }
-        guard !query.tried.contains(facts.name) else { return not("it has refused the message") }
+        guard node.facts.sends else { return not("it is disabled or cannot send") }
+        guard !query.tried.contains(node.facts.name) else { return not("it has refused the message") }
         let receiver = owner(account)
-        if !facts.isOutgoing {
+        if !node.facts.isOutgoing {
             guard traffic == .mo else { return not("clients bind to it, and the message comes from one") }
             guard !receiver.isEmpty else { return not("no account is named that is to get it") }
-            return Way(facts: facts)
+            return Way(node: node)
         }
         if traffic == .mo {
             guard !receiver.isEmpty else { return not("no account is named that pays for it") }
-            guard facts.name != query.inConnector else { return not("the message came from there") }
+            guard node.facts.name != query.inConnector else { return not("the message came from there") }
         }
         if alive {
-            guard !live.down.contains(facts.name) else { return not("it is not connected") }
-            guard !live.full.contains(facts.name) else { return not("its queue is full") }
+            guard !live.down.contains(node.facts.name) else { return not("it is not connected") }
+            guard !live.full.contains(node.facts.name) else { return not("its queue is full") }
         }
         if !plan.lists.isEmpty {
             let finding = plan.lists.onLeaving(
-                source: query.source, destination: query.destination, account: receiver, outConnector: facts.name)
+                source: query.source, destination: query.destination, account: receiver, outConnector: node.facts.name)
             if let refusal = finding.refusal { return not(refusal) }
         }
-        return Way(facts: facts)
+        return Way(node: node)
     }
 
     /// Who a message belongs to from now on: of one from a phone, the account that the route names.
     private func owner(_ named: String?) -> String { traffic == .mo ? named ?? query.account : query.account }
 
-    private func chosen(_ way: Way, route: Route?, account named: String?) -> RouteVerdict {
-        let facts = way.facts
+    private func chosen(_ way: Way, _ routeID: Int64, _ translation: NumberTranslation?, _ named: String?) -> RouteVerdict {
+        let node = way.node
         var choice = RouteChoice(
-            connector: facts.name, isDelivery: !facts.isOutgoing, routeID: route?.id ?? 0,
+            connector: node.facts.name, isDelivery: !node.facts.isOutgoing, routeID: routeID,
             account: owner(named), destination: query.destination, notes: notes)
-        guard facts.isOutgoing else { return .go(choice) }
+        guard node.facts.isOutgoing else { return .go(choice) }
         if !plan.lists.isEmpty {
             choice.notes +=
                 plan.lists.onLeaving(
-                    source: query.source, destination: query.destination, account: choice.account, outConnector: facts.name
+                    source: query.source, destination: query.destination, account: choice.account, outConnector: node.facts.name
                 ).notes
         }
-        var sent = route?.translation.destination(query.destination) ?? query.destination
-        sent = facts.numbers.apply(sent)
+        var sent = translation?.destination(query.destination) ?? query.destination
+        sent = node.facts.numbers.apply(sent)
         if sent != query.destination {
             choice.sentDestination = sent
             trace?.note("the provider is given the destination \(sent)")
         }
-        if let source = route?.translation.source {
+        if let source = translation?.source {
             choice.sentSource = source
             trace?.note("the provider is given the sender \(source)")
         }
-        if let pool = account?.pool ?? arrival?.pool, traffic == .mt {
+        if let pool = account?.pool ?? arrival?.facts.pool, traffic == .mt {
             choice.pool = pool
             trace?.note("the sender is replaced from the pool \(pool)")
         }
-        // A report goes where the account, or the connector that brings it, says; else back to where the message came in.
-        let origin = query.inConnector
-        let wanted = account?.routeDLR ?? facts.routeDLR ?? origin
-        let reports = plan.deliveryConnector(plan.connectors[wanted]?.isOutgoing == false ? wanted : origin)
-        if reports != origin {
-            choice.reportConnector = reports
-            trace?.note("its reports go to \(reports)")
-        }
+        choice.reportConnector = reportConnector(node.facts)
+        if let reports = choice.reportConnector { trace?.note("its reports go to \(reports)") }
         return .go(choice)
+    }
+    /// A report goes where the account, or the connector that brings it, says; else back to where the message came in, or where that
+    /// connector's REDIRECT leads.
+    /// - Returns: `nil` for where the message came in.
+    private func reportConnector(_ provider: ConnectorFacts) -> String? {
+        let origin = query.inConnector
+        guard let wanted = account?.routeDLR ?? provider.routeDLR ?? (arrival?.facts.redirect == nil ? nil : origin) else { return nil }
+        let reports = plan.deliveryConnector(plan.connectors[wanted]?.isOutgoing == false ? wanted : origin)
+        return reports == origin ? nil : reports
     }
 }

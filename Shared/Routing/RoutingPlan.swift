@@ -43,6 +43,13 @@ public struct ConnectorFacts: Sendable, Hashable {
     }
 }
 
+/// A connector by reference: decisions hand connectors around, and a copy of all that is known of one costs as much as finding it.
+final class ConnectorNode: Sendable {
+    let facts: ConnectorFacts
+
+    init(_ facts: ConnectorFacts) { self.facts = facts }
+}
+
 /// What routing knows of an account: the columns of `emguser` of those names.
 public struct AccountFacts: Sendable, Hashable {
     public var group: String?
@@ -82,6 +89,7 @@ public struct RoutingPlan: Sendable {
     let fromAccounts: RouteIndex
     let fromPhones: RouteIndex
     public let connectors: [String: ConnectorFacts]
+    let nodes: [String: ConnectorNode]
     public let accounts: [String: AccountFacts]
     public let groups: [String: ConnectorGroup]
     public let pools: [String: SourcePool]
@@ -96,6 +104,7 @@ public struct RoutingPlan: Sendable {
         fromAccounts = RouteIndex(routes.filter { $0.match.traffic != .mo })
         fromPhones = RouteIndex(routes.filter { $0.match.traffic != .mt })
         self.connectors = Dictionary(connectors.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        nodes = self.connectors.mapValues { ConnectorNode($0) }
         self.accounts = accounts
         self.groups = Dictionary(groups.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.pools = Dictionary(pools.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -62,23 +62,24 @@ import Testing
         message.charge.mechanism = 2
         message.charge.chargeMicros = 50_000
         message.attempts = 3
-        message.lastRefusal.connector = "out"
-        message.lastRefusal.status = .rejected
-        message.lastRefusal.reason = 11
-        message.lastRefusal.reasonText = "the provider refused it: ESME_RINVDSTADR"
+        message.refusal = 11
+        message.refusalText = "out: the provider refused it: ESME_RINVDSTADR"
         let second = try Self.run(transform, [message])
         let next = try #require(try Self.routed(second).first)
         #expect(next.outConnector == "other" && next.attempts == 0 && next.charge.chargeMicros == 50_000)
-        let events = try StageFixtures.records(Event.self, of: second, to: Topics.events)
-        #expect(events.map(\.note) == ["out refused it (the provider refused it: ESME_RINVDSTADR): now over other"])
         #expect(second.records.allSatisfy { $0.topic != Topics.queue("in") }, "the client hears nothing yet")
 
         message.triedConnectors = ["out", "other"]
         let last = try Self.run(transform, [message])
         let ended = try #require(try StageFixtures.records(Submission.self, of: last, to: Topics.submitted).first)
-        #expect(ended.status == .rejected && ended.reason == 11 && ended.reasonText.contains("ESME_RINVDSTADR") && ended.connector == "out")
+        #expect(
+            ended.status == .rejected && ended.reason == 11 && ended.reasonText.contains("ESME_RINVDSTADR") && ended.connector == "other")
         #expect(ended.message.charge.chargeMicros == 50_000, "billing gives this back")
         #expect(last.records.count == 1)
+        message.refusal = 0
+        message.refusalText = "other: no answer"
+        let silent = try StageFixtures.records(Submission.self, of: Self.run(transform, [message]), to: Topics.submitted)
+        #expect(silent.map(\.status) == [.failed] && silent.map(\.reasonText) == ["other: no answer"])
     }
 
     @Test func `without any route a message ends, and its sender is told`() throws {
