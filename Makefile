@@ -9,7 +9,7 @@ DEBUG := .build/debug/signalbox
 SOURCES := Package.swift Shared Services Tests
 PYTHON_TESTS := Tests/Integration $(wildcard Tests/*/python)
 
-.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker lint format clean
+.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker bench-billing bench-routelog lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -49,6 +49,12 @@ soak: debug venv ## 4,000 random schedules and three minutes of kills (SIGNALBOX
 
 bench-broker: build venv ## measure the local broker against librdkafka's mock cluster
 	.venv/bin/python Tests/Benchmarks/broker_bench.py --signalbox $(RELEASE)
+
+bench-billing: deps ## measure prices and bookings against a bare COPY of the same rows
+	swift run -c release stage-bench billing $(MESSAGES)
+
+bench-routelog: deps ## measure the message log against a bare COPY of the same rows
+	swift run -c release stage-bench routelog $(MESSAGES)
 
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)
