@@ -9,7 +9,8 @@ DEBUG := .build/debug/signalbox
 SOURCES := Package.swift Shared Services Tests
 PYTHON_TESTS := Tests/Integration $(wildcard Tests/*/python)
 
-.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker bench-ingress bench-routing bench-smpp-codec fuzz lint format clean
+# No file has a target's name.
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -63,6 +64,12 @@ bench-smpp-codec: deps ## measure the SMPP codec against a loop written by hand 
 
 fuzz: deps ## fuzz the SMPP codec, receipts, headers and the session machine (SIGNALBOX_FUZZ_RUNS for each)
 	nice -n 10 scripts/fuzz.sh $${SIGNALBOX_FUZZ_RUNS:-2500000}
+
+bench-billing: deps ## measure prices and bookings against a bare COPY of the same rows
+	swift run -c release stage-bench billing $(MESSAGES)
+
+bench-routelog: deps ## measure the message log against a bare COPY of the same rows
+	swift run -c release stage-bench routelog $(MESSAGES)
 
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)

@@ -160,6 +160,11 @@ let package = Package(
         .executableTarget(
             name: "codec-bench", dependencies: ["SMPP", "CCodec", nioCore], path: "Tests/Benchmarks/Codec", swiftSettings: strict),
         tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
+        .executableTarget(
+            name: "stage-bench",
+            dependencies: [
+                "Billing", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing", "TestSupport", protobuf,
+            ], path: "Tests/StageBench", swiftSettings: strict),
         tests("Money", ["Pricing", "Routing"]),
         tests("IngressSMPP", ["IngressSMPP", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]

@@ -1,16 +1,16 @@
-import Bus
-import Database
+package import Bus
+package import Database
 import Message
 import ServiceKit
 
 /// Folds a batch by message and writes each message once.
-final class RouteLogTransform: StageTransform {
+package final class RouteLogTransform: StageTransform {
     private let connect: () throws -> Connection
     private var writer: LogWriter?
 
-    init(connect: @escaping () throws -> Connection) { self.connect = connect }
+    package init(connect: @escaping () throws -> Connection) { self.connect = connect }
 
-    func process(_ batch: [Record]) throws -> StageOutput {
+    package func process(_ batch: [Record]) throws -> StageOutput {
         var rows: [Int64: LogRow] = [:]
         rows.reserveCapacity(batch.count)
         for record in batch {
@@ -36,7 +36,7 @@ final class RouteLogTransform: StageTransform {
         return StageOutput()
     }
 
-    func idle() throws -> StageOutput {
+    package func idle() throws -> StageOutput {
         try usable().ensurePartitions()
         return StageOutput()
     }

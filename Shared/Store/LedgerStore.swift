@@ -111,7 +111,7 @@ public enum LedgerStore {
     /// Adds an amount to an account's balance (or takes it away, where negative), with its ledger entry and EMG Portal's history row, in
     /// one transaction. An account that works with credits gets credits.
     /// - Returns: the balance afterwards.
-    /// - Throws: `StoreError` for an unknown account, or a prepaid one that would go below zero.
+    /// - Throws: `StoreError` for an unknown account, or one that would go below zero, or below its postpaid limit.
     @discardableResult
     public static func topUp(
         _ connection: Connection, username: String, amount: Money, by who: String, note: String? = nil
@@ -138,8 +138,10 @@ public enum LedgerStore {
         guard let new = try? old.adding(amount), new <= .columnMaximum, new.micros >= -Money.columnMaximum.micros else {
             throw StoreError.invalid("the balance would be out of range")
         }
-        guard amount > .zero || new >= .zero || account.isPostpaid || mayOverdraw else {
-            throw StoreError.invalid("the balance of the prepaid account \(username), \(old), does not cover \(amount)")
+        // A deduction by hand obeys the same floor as a message.
+        let floor = mechanism == account.mechanism ? account.floor : .zero
+        guard amount > .zero || mayOverdraw || floor.map({ new >= $0 }) ?? true else {
+            throw StoreError.invalid("the balance of account \(username), \(old), does not cover \(amount)")
         }
         guard account.giveBack(amount, mechanism) else { throw StoreError.invalid("the balance would be out of range") }
         let id = try connection.query("SELECT nextval('ledger_topup')")[0].int(0)

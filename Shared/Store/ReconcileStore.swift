@@ -5,6 +5,8 @@ public import Pricing
 public enum ReconcileStore {
     /// How long the log may take to write a message down; younger ones are under way.
     private static let logDelayMilliseconds: Int64 = 60_000
+    /// A reservation without a message is given back by billing after ten minutes; until then, and a little longer, it is under way.
+    private static let reservationMilliseconds: Int64 = 900_000
 
     public struct AccountLine: Sendable, Encodable, Equatable {
         public var username: String
@@ -103,19 +105,22 @@ public enum ReconcileStore {
     /// Each message of the log against its ledger rows. Messages whose log was dropped by its retention are not compared.
     private static func messages(_ connection: Connection, _ now: Int64, _ limit: Int, _ report: inout Report) throws {
         let first = try connection.query("SELECT min(msgid) FROM routelog")[0].optionalInt(0) ?? .max
-        let young = try connection.query(
-            "SELECT signalbox_msgid_floor(to_timestamp($1::bigint / 1000.0))", [.int(now - logDelayMilliseconds)])[0].int(0)
+        let floors = try connection.query(
+            "SELECT signalbox_msgid_floor(to_timestamp($1::bigint / 1000.0)), signalbox_msgid_floor(to_timestamp($2::bigint / 1000.0))",
+            [.int(now - logDelayMilliseconds), .int(now - reservationMilliseconds)])[0]
+        let bounds: [SQLValue] = [.int(first), .int(try floors.int(0)), .int(try floors.int(1))]
         // 4 = SUBMITTED: from there on the log has the charge; before, it may show the reservation or nothing.
         let compared = """
             WITH booked AS (
-                SELECT msgid, min(username) AS username, min(mechanism) AS mechanism, -sum(amount) AS paid
+                SELECT msgid, min(username) AS username, min(mechanism) AS mechanism, -sum(amount) AS paid,
+                    bool_and(kind = 3) AS reserved
                 FROM ledger WHERE kind <> 100 AND msgid >= $1 GROUP BY msgid),
             logged AS (SELECT msgid, username, status, charge FROM routelog WHERE msgtype IS DISTINCT FROM 5),
             compared AS (
                 SELECT COALESCE(b.msgid, l.msgid) AS msgid, COALESCE(b.username, l.username, '') AS username,
                     COALESCE(b.mechanism, 2) AS mechanism, COALESCE(b.paid, 0) AS paid, COALESCE(l.charge, 0) AS charge,
                     l.msgid IS NULL AS unlogged,
-                    COALESCE(l.status, 0) < 4 AND (l.msgid IS NOT NULL OR b.msgid >= $2) AS under_way
+                    COALESCE(l.status, 0) < 4 AND (l.msgid IS NOT NULL OR b.msgid >= $2 OR b.reserved AND b.msgid >= $3) AS under_way
                 FROM booked b FULL JOIN logged l ON l.msgid = b.msgid)
             """
         for row in try connection.query(
@@ -123,7 +128,7 @@ public enum ReconcileStore {
                  SELECT username, mechanism, sum(charge) FILTER (WHERE NOT under_way) AS charged,
                     sum(paid) FILTER (WHERE under_way) AS under_way, count(*) FILTER (WHERE under_way AND paid <> 0) AS messages
                 FROM compared GROUP BY username, mechanism
-                """, [.int(first), .int(young)])
+                """, bounds)
         {
             let (username, mechanism) = (try row.text(0), try row.int(1) == 2 ? "charges" : "credits")
             guard let index = report.accounts.firstIndex(where: { $0.username == username && $0.mechanism == mechanism }) else { continue }
@@ -133,8 +138,8 @@ public enum ReconcileStore {
         }
         let rows = try connection.query(
             compared
-                + " SELECT msgid, username, paid, charge, unlogged FROM compared WHERE NOT under_way AND paid <> charge ORDER BY msgid LIMIT $3",
-            [.int(first), .int(young), .int(limit + 1)])
+                + " SELECT msgid, username, paid, charge, unlogged FROM compared WHERE NOT under_way AND paid <> charge ORDER BY msgid LIMIT $4",
+            bounds + [.int(limit + 1)])
         for row in rows.prefix(limit) {
             let (paid, charge) = (try row.money(2), try row.money(3))
             let what =
