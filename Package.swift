@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let protobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
@@ -47,6 +48,7 @@ let package = Package(
     products: [.executable(name: "signalbox", targets: ["Signalbox"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -87,8 +89,7 @@ let package = Package(
             "EgressSMPP",
             [
                 "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
-                nioPosix,
-                logging, lifecycle,
+                nioPosix, nioSSL, logging, lifecycle,
             ]),
         service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Routing", logging, lifecycle]),
         service("Billing", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
@@ -112,7 +113,7 @@ let package = Package(
 
         tests("Tidy"),
         tests("Bus", ["Bus", "TestSupport", logging]),
-        tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Message", "SMPP", protobuf]),
+        tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Configuration", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing", "Routing"]),

@@ -23,11 +23,15 @@ struct OpenEntry: Equatable {
         message.clearBody()
         message.options = []
         let record = encode(message)
-        let expires = message.expiresAt > now ? message.expiresAt + grace : now + defaultLife
-        return submission.smscids.enumerated().map { index, smscid in
+        var expires = message.expiresAt > now ? message.expiresAt + grace : now + defaultLife
+        if submission.reportExpiresAt > now { expires = submission.reportExpiresAt }
+        // A provider may give several parts one id, and then reports on them together.
+        var seen: Set<String> = []
+        let distinct = submission.smscids.filter { seen.insert($0).inserted }
+        return distinct.enumerated().map { index, smscid in
             OpenEntry(
-                connector: submission.connector, smscid: smscid, msgid: message.msgid, part: Int64(index),
-                parts: Int64(submission.smscids.count), record: record, expires: expires)
+                connector: submission.connector, smscid: smscid, msgid: message.msgid, part: Int64(index), parts: Int64(distinct.count),
+                record: record, expires: expires)
         }
     }
 }

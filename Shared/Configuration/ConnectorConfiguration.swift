@@ -63,6 +63,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var defaultCharge: Money?
     /// SMPP's system_type (SYSTEMTYPE).
     public var systemType: String
+    /// What only connectors have that bind to a provider.
+    public var outgoing: OutgoingOptions
     /// Stopped by an operator; kept in the database only.
     public var isDisabled: Bool
     /// Everything as written.

@@ -44,7 +44,8 @@ extension ConnectorConfiguration {
             route: reader.text("ROUTE"), routeDLR: reader.text("ROUTEDLR"), redirect: reader.text("REDIRECT"),
             dlrSupport: reader.flag("DLR_SUPPORT") ?? speaksReports,
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.money("DEFAULT_CHARGE"),
-            systemType: reader.text("SYSTEMTYPE") ?? "", isDisabled: isDisabled, entries: section.entries)
+            systemType: reader.text("SYSTEMTYPE") ?? "",
+            outgoing: reader.outgoingOptions(direction), isDisabled: isDisabled, entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)
     }

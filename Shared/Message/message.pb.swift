@@ -551,6 +551,17 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
     set {_uniqueStorage()._takenParts = newValue}
   }
 
+  /// Why the connector that was tried last refused it: the protocol's code (SMPP command_status), and in words.
+  public var refusal: UInt32 {
+    get {_storage._refusal}
+    set {_uniqueStorage()._refusal = newValue}
+  }
+
+  public var refusalText: String {
+    get {_storage._refusalText}
+    set {_uniqueStorage()._refusalText = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -628,6 +639,9 @@ public nonisolated struct Submission: Sendable {
 
   /// Parts that were really sent.
   public var parts: UInt32 = 0
+
+  /// Until when a report is waited for, where the connector says (DLREXPIRE); 0 = by the message's validity.
+  public var reportExpiresAt: Int64 = 0
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1112,7 +1126,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1141,6 +1155,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _hops: UInt32 = 0
     var _clientReference: String = String()
     var _takenParts: [TakenPart] = []
+    var _refusal: UInt32 = 0
+    var _refusalText: String = String()
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1177,6 +1193,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _hops = source._hops
       _clientReference = source._clientReference
       _takenParts = source._takenParts
+      _refusal = source._refusal
+      _refusalText = source._refusalText
     }
   }
 
@@ -1221,6 +1239,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 24: try { try decoder.decodeSingularUInt32Field(value: &_storage._hops) }()
         case 25: try { try decoder.decodeSingularStringField(value: &_storage._clientReference) }()
         case 26: try { try decoder.decodeRepeatedMessageField(value: &_storage._takenParts) }()
+        case 35: try { try decoder.decodeSingularUInt32Field(value: &_storage._refusal) }()
+        case 36: try { try decoder.decodeSingularStringField(value: &_storage._refusalText) }()
         default: break
         }
       }
@@ -1311,6 +1331,12 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if !_storage._takenParts.isEmpty {
         try visitor.visitRepeatedMessageField(value: _storage._takenParts, fieldNumber: 26)
       }
+      if _storage._refusal != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._refusal, fieldNumber: 35)
+      }
+      if !_storage._refusalText.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._refusalText, fieldNumber: 36)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1346,6 +1372,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._hops != rhs_storage._hops {return false}
         if _storage._clientReference != rhs_storage._clientReference {return false}
         if _storage._takenParts != rhs_storage._takenParts {return false}
+        if _storage._refusal != rhs_storage._refusal {return false}
+        if _storage._refusalText != rhs_storage._refusalText {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1447,7 +1475,7 @@ nonisolated extension Delayed: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 
 nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Submission"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{1}connector\0\u{1}smscids\0\u{1}status\0\u{1}reason\0\u{3}reason_text\0\u{1}parts\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{1}connector\0\u{1}smscids\0\u{1}status\0\u{1}reason\0\u{3}reason_text\0\u{1}parts\0\u{4}\u{d}report_expires_at\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1462,6 +1490,7 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.reason) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.reasonText) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.parts) }()
+      case 20: try { try decoder.decodeSingularSFixed64Field(value: &self.reportExpiresAt) }()
       default: break
       }
     }
@@ -1493,6 +1522,9 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if self.parts != 0 {
       try visitor.visitSingularUInt32Field(value: self.parts, fieldNumber: 7)
     }
+    if self.reportExpiresAt != 0 {
+      try visitor.visitSingularSFixed64Field(value: self.reportExpiresAt, fieldNumber: 20)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1504,6 +1536,7 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.reason != rhs.reason {return false}
     if lhs.reasonText != rhs.reasonText {return false}
     if lhs.parts != rhs.parts {return false}
+    if lhs.reportExpiresAt != rhs.reportExpiresAt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -14,6 +14,7 @@ public enum ConnectorStore {
             if let connector { connectors.append(connector) }
             diagnostics += faults
         }
+        try ConnectorControl.apply(connection, to: &connectors)
         return (connectors, diagnostics)
     }
 
