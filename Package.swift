@@ -95,8 +95,7 @@ let package = Package(
             "EgressSMPP",
             [
                 "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
-                nioPosix,
-                logging, lifecycle,
+                nioPosix, nioSSL, logging, lifecycle,
             ]),
         service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "Routing", logging, lifecycle]),
         service(
@@ -122,7 +121,7 @@ let package = Package(
 
         tests("Tidy"),
         tests("Bus", ["Bus", "TestSupport", logging]),
-        tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Message", "SMPP", protobuf]),
+        tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Configuration", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Store", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing", "Routing"]),

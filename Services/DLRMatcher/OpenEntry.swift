@@ -27,7 +27,9 @@ struct OpenEntry: Equatable {
         message.options = []
         let record = encode(message)
         let expires: Int64
-        if let expirySeconds {
+        if submission.reportExpiresAt > now {
+            expires = submission.reportExpiresAt
+        } else if let expirySeconds {
             expires = now + Int64(expirySeconds) * 1_000
         } else {
             expires = message.expiresAt > now ? message.expiresAt + grace : now + defaultLife

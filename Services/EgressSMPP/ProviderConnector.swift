@@ -1,77 +1,174 @@
 import Bus
-import Charset
 import Configuration
 import Logging
 import Message
 import NIOCore
 import NIOPosix
 import SMPP
-import SMPPMessage
 import ServiceKit
-import SwiftProtobuf
+import Store
 
 /// One outgoing connector on this instance: its queue, its sessions, and what their answers come to.
 ///
 /// Lives on one event loop, like all its sessions: an answer costs no hop. `QueueFeed` is the way in from elsewhere.
 final class ProviderConnector {
+    typealias Slot = SubmitQueue<SubmitSm>.Slot
+    typealias Outgoing = SubmitQueue<SubmitSm>.Outgoing
+
+    private static let tick = TimeAmount.milliseconds(250)
+    /// Between two looks at messages that expire while nothing can be sent.
+    private static let expiryMilliseconds: Int64 = 1_000
+
     let eventLoop: any EventLoop
     let configuration: ConnectorConfiguration
     let logger: Logger
     private let health: Health
     private let receipts: ReceiptIntake
     private let rows: SessionRows
-    private var stage: WindowedStage?
-    private var queue = SubmitQueue<SubmitSm>()
-    private var sessions: [Int: ProviderHandler] = [:]
+    private let board: StateBoard
+    var stage: WindowedStage?
+    var queue = SubmitQueue<SubmitSm>()
+    private(set) var sessions: [Int: ProviderHandler] = [:]
     private var rowIDs: [Int: String] = [:]
-    private var links: [ProviderLink] = []
-    private var completions: [Completion] = []
+    private var links: [Int: ProviderLink] = [:]
+    private var outbinds: OutbindListener?
+    private var share: SessionShare
+    var completions: [Completion] = []
     /// Parts that were sent and that nothing is recorded of yet, answered ones included. Never more than the windows hold, so that a
     /// crash repeats at most a window (promise 3); a message of several parts that was begun is sent to its end all the same.
-    private var held = 0
-    private var isStopping = false
+    var held = 0
+    private(set) var isStopping = false
+    private(set) var isHeld: Bool
     private var lastRefusal = ""
+    private var ticker: RepeatedTask?
+    private var lastExpiry: Int64 = 0
+    /// THROUGHPUT's part of this instance; nil = no limit.
+    var rate: SendRate?
+    var throttle: ThrottleControl
+    /// Paces to what `throttle` found.
+    var pace: SendRate?
+    /// When the next look at the queue is scheduled, because a rate or a pause holds it up.
+    var pumpAt: Int64?
+    var ids: MessageIDKeys
 
     init(
-        configuration: ConnectorConfiguration, environment: ServiceEnvironment, health: Health, receipts: ReceiptIntake, rows: SessionRows,
-        eventLoop: any EventLoop
+        configuration: ConnectorConfiguration, share: SessionShare, environment: ServiceEnvironment, health: Health,
+        receipts: ReceiptIntake, rows: SessionRows, board: StateBoard, eventLoop: any EventLoop
     ) {
         self.configuration = configuration
+        self.share = share
         self.eventLoop = eventLoop
         self.health = health
         self.receipts = receipts
         self.rows = rows
+        self.board = board
+        isHeld = configuration.outgoing.isHeld
         logger = environment.logger
+        throttle = ThrottleControl(now: monotonicMilliseconds())
+        ids = MessageIDKeys(configuration.outgoing)
+        rate = configuration.throughputPerSecond.map {
+            SendRate(perSecond: share.rate($0, sessions: configuration.instances), now: monotonicMilliseconds())
+        }
     }
 
     var name: String { configuration.name }
+    var hasSessions: Bool { !sessions.isEmpty }
+
+    // MARK: Orders
 
     func start(_ stage: WindowedStage) {
         self.stage = stage
-        reportHealth()
-        for index in 0..<max(1, configuration.instances) {
+        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: ProviderConnector.tick, delay: ProviderConnector.tick) { _ in
+            loopBound.value.ticked()
+        }
+        openLinks()
+        if let address = configuration.outgoing.outbindListen, share.rank == 0 {
+            outbinds = OutbindListener(address: address, connector: self)
+            outbinds?.open()
+        }
+        reportState()
+    }
+
+    /// The instances have changed: other sessions are ours.
+    func change(to share: SessionShare) {
+        self.share = share
+        if let total = configuration.throughputPerSecond {
+            rate?.change(to: share.rate(total, sessions: configuration.instances), now: monotonicMilliseconds())
+        }
+        let ours = Set(share.sessions(of: configuration.instances))
+        for (index, link) in links where !ours.contains(index) {
+            link.stop()
+            links[index] = nil
+            sessions[index]?.shutdown()
+        }
+        openLinks()
+        reportState()
+    }
+
+    private func openLinks() {
+        guard !isStopping else { return }
+        for index in share.sessions(of: configuration.instances) where links[index] == nil {
             let link = ProviderLink(index: index, connector: self)
-            links.append(link)
+            links[index] = link
             if configuration.isStatic { link.connect() }
         }
+    }
+
+    func hold(_ isHeld: Bool) {
+        guard self.isHeld != isHeld else { return }
+        self.isHeld = isHeld
+        logger.notice(isHeld ? "connector held" : "connector released", metadata: ["connector": "\(name)"])
+        pump()
+        reportState()
+    }
+
+    /// Leaves every session in order and binds anew.
+    func bounce() {
+        logger.notice("connector bounces", metadata: ["connector": "\(name)"])
+        for session in sessions.values { session.shutdown() }
+        for link in links.values { link.hurry() }
     }
 
     /// Unbinds every session: no more is sent, what is unanswered is waited for a while (`hasSessions` tells how long).
     func beginStop() {
         isStopping = true
-        for link in links { link.stop() }
+        ticker?.cancel()
+        outbinds?.close()
+        for link in links.values { link.stop() }
         for session in sessions.values { session.shutdown() }
         health.remove("connector \(name)")
+        board.remove(name)
     }
 
-    var hasSessions: Bool { !sessions.isEmpty }
+    private func ticked() {
+        let now = monotonicMilliseconds()
+        throttle.tick(now: now)
+        paceAnew(now)
+        if sessions.isEmpty || isHeld, now - lastExpiry >= ProviderConnector.expiryMilliseconds {
+            lastExpiry = now
+            for outgoing in queue.expired(now: wallClockMilliseconds()) { expire(outgoing) }
+            report()
+        }
+        closeIdle(now)
+        reportState()
+        pump()
+        report()
+    }
+
+    /// A connector that is not STATIC leaves when there was nothing to do for IDLETIMEOUT.
+    private func closeIdle(_ now: Int64) {
+        let idle = Int64(configuration.idleTimeoutSeconds) * 1_000
+        guard !configuration.isStatic, idle > 0, queue.isEmpty else { return }
+        for session in sessions.values where session.isQuiet(since: now - idle) { session.shutdown() }
+    }
 
     // MARK: From the queue
 
     func add(_ messages: [(Claim, ShortMessage, [SubmitSm])], _ completed: [Completion]) {
         completions += completed
         for (claim, message, parts) in messages { queue.append(claim: claim, message: message, parts: parts) }
-        if !configuration.isStatic, sessions.isEmpty { for link in links { link.connect() } }
+        if !configuration.isStatic, !queue.isEmpty, sessions.isEmpty { for link in links.values { link.connect() } }
         pump()
         report()
     }
@@ -83,13 +180,13 @@ final class ProviderConnector {
         rowIDs[index] = rows.opened(
             connector: name, account: configuration.username ?? "", bind: bind, remote: address, number: index)
         lastRefusal = ""
-        reportHealth()
+        reportState()
         pump()
         report()
     }
 
     /// - Parameter unanswered: what the session had sent and got no answer to.
-    func sessionEnded(index: Int, unanswered: [SubmitQueue<SubmitSm>.Slot], why: String) {
+    func sessionEnded(index: Int, unanswered: [Slot], why: String) {
         sessions[index] = nil
         if let id = rowIDs.removeValue(forKey: index) { rows.closed(id) }
         if !unanswered.isEmpty {
@@ -98,80 +195,9 @@ final class ProviderConnector {
         }
         giveBack(unanswered)
         lastRefusal = why
-        reportHealth()
+        reportState()
         pump()
         report()
-    }
-
-    /// A provider's answer to one part.
-    func answered(_ slot: SubmitQueue<SubmitSm>.Slot, status: CommandStatus, smscid: String) {
-        EgressMetrics.answers.add()
-        if status == .ok {
-            switch queue.answered(slot, smscid: smscid) {
-            case .open: break
-            case .putOff: putOff(slot.outgoing)
-            case .taken(let ids):
-                let message = slot.outgoing.message
-                complete(
-                    slot.outgoing, Outcome.submitted(message, connector: name, smscids: ids, expectsReports: configuration.dlrSupport))
-            }
-            return
-        }
-        switch AnswerPolicy.of(commandStatus: status.rawValue) {
-        case .slowDown: return giveBack([slot])
-        case .retry:
-            if queue.putOff(slot, by: status.rawValue) { putOff(slot.outgoing) }
-            return
-        case .refuse: break
-        }
-        guard queue.fail(slot) else { return }
-        EgressMetrics.refused.add()
-        complete(
-            slot.outgoing,
-            Outcome.ended(
-                slot.outgoing.message, connector: name, as: .rejected, reason: status.rawValue, text: "the provider refused it: \(status)"))
-    }
-
-    /// Hands a message's end to the stage; what is held of it stays held until that is recorded.
-    private func complete(_ outgoing: SubmitQueue<SubmitSm>.Outgoing, _ outputs: OutgoingRecord...) {
-        completions.append(Completion(claim: outgoing.claim, outputs: outputs, weight: outgoing.held))
-        outgoing.held = 0
-    }
-
-    /// The stage has written down what became of that many parts.
-    func recorded(_ parts: Int) {
-        held -= parts
-        pump()
-        report()
-    }
-
-    /// Submits that were not answered in time: their session closes, and they go out again.
-    func unanswered(_ slots: [SubmitQueue<SubmitSm>.Slot]) { giveBack(slots) }
-
-    private func giveBack(_ slots: [SubmitQueue<SubmitSm>.Slot]) {
-        for slot in slots where !slot.outgoing.isSettled {
-            slot.outgoing.held -= 1
-            held -= 1
-        }
-        for outgoing in queue.giveBack(slots) { putOff(outgoing) }
-    }
-
-    /// The message leaves for later, or ends where there is no later for it.
-    private func putOff(_ outgoing: SubmitQueue<SubmitSm>.Outgoing) {
-        EgressMetrics.putOff.add()
-        let taken = outgoing.smscids.enumerated().compactMap { index, smscid in
-            smscid.map { smscid in
-                var part = TakenPart()
-                part.part = UInt32(index)
-                part.smscid = smscid
-                return part
-            }
-        }
-        let outputs = Outcome.putOff(
-            outgoing.message, takenParts: taken, connector: name, queue: outgoing.claim.topic,
-            by: CommandStatus(rawValue: outgoing.putOffBy ?? 0))
-        completions.append(Completion(claim: outgoing.claim, outputs: outputs, weight: outgoing.held))
-        outgoing.held = 0
     }
 
     /// An attempt to connect failed, or a session ended.
@@ -180,7 +206,7 @@ final class ProviderConnector {
             logger.warning("not connected", metadata: ["connector": "\(name)", "session": "\(index)", "reason": "\(why)"])
         }
         lastRefusal = why
-        reportHealth()
+        reportState()
     }
 
     /// Whether a lost session is to be opened again.
@@ -192,68 +218,41 @@ final class ProviderConnector {
         report()
     }
 
-    /// WINDOWSIZE of one session.
-    private var windowSize: Int {
-        switch configuration.windowSize {
-        case .fixed(let size): max(1, size)
-        case .automatic: ProviderHandler.automaticWindow
-        }
-    }
+    // MARK: What others see
 
-    /// Fills the windows, in the order of the queue.
-    private func pump() {
-        guard !isStopping, !queue.isEmpty, !sessions.isEmpty else { return }
-        let now = wallClockMilliseconds()
-        var open = sessions.values.filter { $0.room > 0 }
-        let limit = windowSize * sessions.count
-        while let session = open.first, held < limit || queue.nextContinues {
-            guard session.room > 0 else {
-                open.removeFirst()
-                continue
-            }
-            guard let slot = queue.next() else { break }
-            let message = slot.outgoing.message
-            if message.expiresAt > 0, message.expiresAt <= now {
-                if queue.fail(slot) {
-                    let text = "validity period ended in the queue"
-                    complete(slot.outgoing, Outcome.ended(message, connector: name, as: .expired, reason: 0, text: text))
-                }
-                continue
-            }
-            if message.times.submitted == 0 { slot.outgoing.message.times.submitted = now }
-            if let problem = session.submit(slot) {
-                guard queue.fail(slot) else { continue }
-                complete(slot.outgoing, Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: problem))
-            } else {
-                slot.outgoing.held += 1
-                held += 1
-                EgressMetrics.submits.add()
-            }
-            // One message after the other round the sessions.
-            if open.count > 1 { open.append(open.removeFirst()) }
-        }
-        for session in sessions.values { session.flush() }
-    }
-
-    private func report() {
-        guard !completions.isEmpty else { return }
-        stage?.complete(completions)
-        completions.removeAll(keepingCapacity: true)
-    }
-
-    private func reportHealth() {
+    private func reportState() {
+        guard !isStopping else { return }
         let component = "connector \(name)"
-        if !sessions.isEmpty || (!configuration.isStatic && queue.isEmpty) {
-            health.set(component, .healthy)
-        } else {
-            health.set(component, .failing(lastRefusal.isEmpty ? "connecting to \(configuration.addressText)" : lastRefusal))
-        }
+        let isIdle = !configuration.isStatic && queue.isEmpty
+        let reason = lastRefusal.isEmpty ? "connecting to \(configuration.addressText)" : lastRefusal
+        let isWell = !sessions.isEmpty || isIdle
+        health.set(component, isWell ? .healthy : .failing(reason))
+        let word: ConnectorState.Word = isHeld ? .held : !sessions.isEmpty ? .bound : isIdle ? .idle : .connecting
+        board.set(
+            ConnectorState(
+                connector: name, state: word, sessions: sessions.count, wanted: links.count,
+                windowSize: sessions.values.reduce(0) { $0 + $1.windowSize },
+                unanswered: sessions.values.reduce(0) { $0 + $1.unanswered }, waiting: queue.count, rate: throttle.acceptedRate,
+                throttledTo: throttle.limit, detail: isWell ? "" : reason))
     }
 
     // MARK: What providers send
 
-    /// A deliver_sm. Answered by the session once the broker has it.
-    func delivered(_ pdu: DeliverSm, to session: ProviderHandler, sequenceNumber: UInt32) {
-        receipts.take(pdu, from: session, connector: name, sequenceNumber: sequenceNumber, eventLoop: eventLoop)
+    /// A message or a receipt. Answered by the session once the broker has it.
+    func delivered(_ pdu: DeliverSm, as command: CommandID, to session: ProviderHandler, sequenceNumber: UInt32) {
+        receipts.take(pdu, as: command, from: session, connector: self, sequenceNumber: sequenceNumber)
+    }
+
+    /// The key of an id in a receipt; logs what was found out about ids once it is certain.
+    func receiptKey(of id: String) -> String {
+        let wasSettled = ids.isSettled
+        defer {
+            if !wasSettled, ids.isSettled, let rule = ids.rule {
+                logger.notice(
+                    "message ids are written differently in answers and receipts",
+                    metadata: ["connector": "\(name)", "answer_base": "\(rule.response)", "receipt_base": "\(rule.receipt)"])
+            }
+        }
+        return ids.receipt(id)
     }
 }

@@ -1,5 +1,15 @@
 import Bus
+import Configuration
 import Message
+
+/// Why a message leaves its connector: what a provider said to one of its parts, or did not say.
+struct Refusal: Equatable {
+    /// The provider's `command_status`; 0 where it said nothing.
+    var status: UInt32
+    /// For people.
+    var text: String
+    var verdict: ErrorMap.Verdict
+}
 
 /// What waits to be sent to one provider, in order, and what was sent and is not answered. Pure: parts are of any type.
 ///
@@ -19,8 +29,8 @@ struct SubmitQueue<Part> {
         var held = 0
         /// Parts that were handed out and are neither answered nor given back.
         var underWay = 0
-        /// Why it is to be tried again later, once nothing of it is under way any more: the provider's refusal of one of its parts.
-        var putOffBy: UInt32?
+        /// Why it is to leave, once nothing of it is under way any more: to be tried again later, or over another connector.
+        var putOffBy: Refusal?
         /// Answers to other parts of a message that has ended are of no interest any more.
         var isSettled = false
 
@@ -40,7 +50,7 @@ struct SubmitQueue<Part> {
         case open
         /// All parts are taken: the provider's ids.
         case taken([String])
-        /// It is to be tried again later.
+        /// It leaves for later, or for another connector.
         case putOff
     }
 
@@ -48,6 +58,8 @@ struct SubmitQueue<Part> {
     struct Slot {
         let outgoing: Outgoing
         let part: Int
+        /// When it was last sent, in milliseconds of the clock that never goes back.
+        var sentAt: Int64 = 0
         var pdu: Part { outgoing.parts[part] }
     }
 
@@ -119,9 +131,9 @@ struct SubmitQueue<Part> {
         return .taken(ids)
     }
 
-    /// A part met a passing error: no further part is sent, and once those under way are answered the message leaves for later.
+    /// A part was refused: no further part is sent, and once those under way are answered the message leaves.
     /// - Returns: whether it leaves now.
-    func putOff(_ slot: Slot, by reason: UInt32) -> Bool {
+    func putOff(_ slot: Slot, by reason: Refusal) -> Bool {
         guard !slot.outgoing.isSettled else { return false }
         slot.outgoing.underWay -= 1
         slot.outgoing.putOffBy = slot.outgoing.putOffBy ?? reason
@@ -132,6 +144,18 @@ struct SubmitQueue<Part> {
         guard !outgoing.isSettled, outgoing.putOffBy != nil, outgoing.underWay <= 0 else { return false }
         outgoing.isSettled = true
         return true
+    }
+
+    /// Takes out the messages that wait here, of which nothing is under way, and whose validity ended by `now`.
+    mutating func expired(now: Int64) -> [Outgoing] {
+        var found: [Outgoing] = []
+        for slot in waiting[head...] where !slot.outgoing.isSettled && slot.outgoing.underWay <= 0 && slot.outgoing.putOffBy == nil {
+            let expiresAt = slot.outgoing.message.expiresAt
+            guard expiresAt > 0, expiresAt <= now, !slot.outgoing.claim.isVoid else { continue }
+            slot.outgoing.isSettled = true
+            found.append(slot.outgoing)
+        }
+        return found
     }
 
     /// Ends a message whatever its other parts do.

@@ -19,6 +19,13 @@ final class Core {
     private var scheduled = CircularBuffer<SimulatedMessage>()
     /// Deliveries that the peer refused for now.
     private var postponed = CircularBuffer<(dueAt: Int64, systemID: String, delivery: Delivery)>()
+    /// Receipts at a time of their own; the next first.
+    private var later: [(dueAt: Int64, message: SimulatedMessage)] = []
+    /// Destinations whose first submit was refused (`MagicNumber`), and the latest id by destination. Both for tests: bounded by them.
+    private var refusedOnce: Set<String> = []
+    private var latestIDs: [String: (id: String, receiptID: String)] = [:]
+    private var rateTokens = 1.0
+    private var rateFilledAt: Int64 = 0
     private var remembered: [String: SimulatedMessage] = [:]
     private var rememberedOrder = CircularBuffer<String>()
     private var timerDueAt: Int64?
@@ -112,6 +119,30 @@ final class Core {
         return (id, write(other))
     }
 
+    /// The id of a message, for numbers that want that of the message before it.
+    func makeID(for destination: String, deed: MagicNumber.Deed?) -> (id: String, receiptID: String) {
+        guard deed == .sameID else { return self.makeID() }
+        if let known = self.latestIDs.removeValue(forKey: destination) { return known }
+        let id = self.makeID()
+        self.latestIDs[destination] = id
+        return id
+    }
+
+    /// Whether this is the first submit to a number whose first submit is to be refused.
+    func isFirst(_ destination: String) -> Bool { self.refusedOnce.insert(destination).inserted }
+
+    /// Whether a submit is within the rate.
+    func takeRate() -> Bool {
+        let rate = self.configuration.maximumRatePerSecond
+        guard rate > 0 else { return true }
+        let now = self.now
+        self.rateTokens = min(max(1, rate / 10), self.rateTokens + Double(now - self.rateFilledAt) * rate / 1_000)
+        self.rateFilledAt = now
+        guard self.rateTokens >= 1 else { return false }
+        self.rateTokens -= 1
+        return true
+    }
+
     private static func randomUUID() -> String {
         var text = ""
         for length in [8, 4, 4, 4, 12] {
@@ -139,8 +170,30 @@ final class Core {
         self.remember(message)
         guard self.configuration.sendsReceipts, message.registeredDelivery.receipt != 0 else { return }
         self.statistics.openReceipts += 1
-        self.scheduled.append(message)
+        switch message.deed {
+        case .receiptEarly: self.deliver(later: message, at: self.now)
+        case .receiptLate(let milliseconds): self.deliver(later: message, at: message.dueAt + milliseconds)
+        case .receiptTwice:
+            self.statistics.openReceipts += 1
+            self.deliver(later: message, at: message.dueAt)
+            self.deliver(later: message, at: message.dueAt + 200)
+        default: self.scheduled.append(message)
+        }
         self.armTimer()
+    }
+
+    private func deliver(later message: SimulatedMessage, at due: Int64) {
+        let index = self.later.firstIndex { $0.dueAt > due } ?? self.later.endIndex
+        self.later.insert((due, message), at: index)
+    }
+
+    /// A message from the recipient of a submit back to its sender.
+    func reply(to submit: SubmitSm, systemID: String) {
+        let deliverSm = DeliverSm(
+            sourceAddr: submit.destinationAddr, destinationAddr: submit.sourceAddr, esmClass: submit.esmClass,
+            dataCoding: submit.dataCoding, shortMessage: submit.shortMessage)
+        self.mailboxes[systemID, default: Mailbox()].waiting.append(.mobileOriginated(deliverSm))
+        self.pump(systemID)
     }
 
     private func remember(_ message: SimulatedMessage) {
@@ -206,6 +259,7 @@ final class Core {
         var due = Int64.max
         if let first = self.scheduled.first { due = min(due, first.dueAt) }
         if let first = self.postponed.first { due = min(due, first.dueAt) }
+        if let first = self.later.first { due = min(due, first.dueAt) }
         if let next = self.nextMobileOriginatedAt { due = min(due, next) }
         guard due != .max else { return }
         if let timerDueAt, timerDueAt <= due { return }
@@ -221,8 +275,16 @@ final class Core {
         guard !self.isStopping else { return }
         let now = self.now
         var concerned: Set<String> = []
+        var due: [SimulatedMessage] = []
         while let first = self.scheduled.first, first.dueAt <= now {
             self.scheduled.removeFirst()
+            due.append(first)
+        }
+        while let first = self.later.first, first.dueAt <= now {
+            self.later.removeFirst()
+            due.append(first.message)
+        }
+        for first in due {
             if first.registeredDelivery.wantsReceipt(delivered: first.finalState.state == .delivered) {
                 self.mailboxes[first.systemID, default: Mailbox()].waiting.append(.receipt(first))
                 concerned.insert(first.systemID)

@@ -47,6 +47,14 @@ public struct SMSCConfiguration: Sendable {
     public var password: String?
     /// Between a submit_sm and its answer.
     public var answerDelayMilliseconds: Int64
+    /// Up to so much is added to each answer's delay, by chance: answers come out of order.
+    public var answerJitterMilliseconds: Int64 = 0
+    /// Submits a second, of all sessions together; beyond it they get ESME_RTHROTTLED. 0 = no limit.
+    public var maximumRatePerSecond: Double = 0
+    /// Destinations that begin so ask for a deed; see ``MagicNumber``. Empty: none does.
+    public var magicPrefix = ""
+    /// Where the simulator connects to say outbind, besides listening.
+    public var outbind: (host: String, port: Int)?
     /// Share of submits refused with `refusalStatus`.
     public var refusedPercent: Double
     public var refusalStatus: CommandStatus

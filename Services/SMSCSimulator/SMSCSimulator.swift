@@ -41,11 +41,28 @@ public final class SMSCSimulator: Sendable {
                     }
                 }
                 .bind(host: configuration.host, port: configuration.port).get()
+            if let outbind = configuration.outbind { Self.sayOutbind(to: outbind, eventLoop: eventLoop, core: core) }
             return SMSCSimulator(boundPort: listener.localAddress?.port ?? configuration.port, group: group, listener: listener, core: core)
         } catch {
             try? await group.shutdownGracefully()
             throw error
         }
+    }
+
+    /// Connects, again until it succeeds, and asks the peer to bind.
+    private static func sayOutbind(to peer: (host: String, port: Int), eventLoop: any EventLoop, core: NIOLoopBoundBox<Core>) {
+        ClientBootstrap(group: eventLoop)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(SessionHandler(core: core.value, saysOutbind: true))
+                }
+            }
+            .connect(host: peer.host, port: peer.port)
+            .whenFailure { _ in
+                guard !core.value.isStopping else { return }
+                eventLoop.scheduleTask(in: .milliseconds(300)) { Self.sayOutbind(to: peer, eventLoop: eventLoop, core: core) }
+            }
     }
 
     /// Serves until ``stop()`` is called.

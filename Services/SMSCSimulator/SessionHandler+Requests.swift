@@ -32,10 +32,20 @@ extension SessionHandler {
             registeredDelivery: data.registeredDelivery, dataCoding: data.dataCoding, tlvs: data.tlvs)
     }
 
+    private func deed(of submit: SubmitSm) -> MagicNumber.Deed? {
+        MagicNumber.deed(of: submit.destinationAddr.value, prefix: self.core.configuration.magicPrefix)
+    }
+
     /// Nil when the message is to be taken.
     private func refusal(_ submit: SubmitSm) -> CommandStatus? {
         let configuration = self.core.configuration
         if submit.destinationAddr.value.isEmpty { return .invalidDestinationAddress }
+        if !self.core.takeRate() { return .throttled }
+        switch self.deed(of: submit) {
+        case .refuse(let status): return status
+        case .refuseFirst(let status): if self.core.isFirst(submit.destinationAddr.value) { return status }
+        default: break
+        }
         if configuration.throttledPercent > 0, Double.random(in: 0..<100) < configuration.throttledPercent { return .throttled }
         if configuration.refusedPercent > 0, Double.random(in: 0..<100) < configuration.refusedPercent {
             return configuration.refusalStatus
@@ -48,12 +58,15 @@ extension SessionHandler {
         self.core.statistics.accepted += 1
         let configuration = self.core.configuration
         let delay = configuration.answerDelayMilliseconds + configuration.receiptDelayMilliseconds
-        self.core.accept(
-            SimulatedMessage(
-                id: id.id, receiptID: id.receiptID, systemID: self.systemID, source: submit.sourceAddr,
-                destination: submit.destinationAddr, acceptedAt: epochMilliseconds(),
-                dueAt: now + delay, text: text.text, finalState: self.core.pickFinalState(),
-                registeredDelivery: submit.registeredDelivery))
+        let deed = self.deed(of: submit)
+        let message = SimulatedMessage(
+            id: id.id, receiptID: id.receiptID, systemID: self.systemID, source: submit.sourceAddr,
+            destination: submit.destinationAddr, acceptedAt: epochMilliseconds(), dueAt: now + delay, text: text.text,
+            finalState: deed == .undelivered ? .init(.undeliverable, weight: 1, error: "001") : self.core.pickFinalState(),
+            registeredDelivery: submit.registeredDelivery)
+        message.deed = deed
+        self.core.accept(message)
+        if deed == .reply { self.core.reply(to: submit, systemID: self.systemID) }
     }
 
     private func note(_ submit: SubmitSm, id: String, text: ReadableText, sequence: UInt32) {
@@ -67,13 +80,13 @@ extension SessionHandler {
         let text = ReadableText(userData: submit.userData, esmClass: submit.esmClass, dataCoding: submit.dataCoding)
         var answer = Answer(
             pdu: PDU(response(nil), sequenceNumber: pdu.sequenceNumber), smscid: "", source: submit.sourceAddr.value,
-            destination: submit.destinationAddr.value)
+            destination: submit.destinationAddr.value, deed: self.deed(of: submit))
         if let status = self.refusal(submit) {
             self.core.statistics.refused += 1
             self.note(submit, id: "", text: text, sequence: pdu.sequenceNumber)
             answer.pdu.commandStatus = status
         } else {
-            let id = self.core.makeID()
+            let id = self.core.makeID(for: submit.destinationAddr.value, deed: answer.deed)
             self.note(submit, id: id.id, text: text, sequence: pdu.sequenceNumber)
             self.accept(submit, id: id, text: text, now: now)
             answer.smscid = id.id

@@ -20,8 +20,9 @@ final class SessionHandler: ChannelInboundHandler {
     private var isReading = false
     private var closeReason = "peerVanished"
     private var timerDueAt: Int64?
-    /// Answers that wait for `answerDelayMilliseconds`, next first.
-    private var delayed = CircularBuffer<(dueAt: Int64, answer: Answer)>()
+    /// Answers that wait for their time, next first.
+    private var delayed: Deque = []
+    private typealias Deque = CircularBuffer<(dueAt: Int64, answer: Answer)>
 
     /// An answer and what the journal says of it.
     struct Answer {
@@ -29,10 +30,18 @@ final class SessionHandler: ChannelInboundHandler {
         var smscid: String
         var source: String
         var destination: String
+        /// What the destination asks for; see ``MagicNumber``.
+        var deed: MagicNumber.Deed?
     }
 
-    init(core: Core) {
+    /// An answer that is held back until another one has been sent.
+    private var heldBack: Answer?
+    /// We opened the connection, and ask the peer to bind.
+    private let saysOutbind: Bool
+
+    init(core: Core, saysOutbind: Bool = false) {
         self.core = core
+        self.saysOutbind = saysOutbind
         self.session = Session(role: .smsc, configuration: core.configuration.session, now: core.now)
     }
 
@@ -41,6 +50,10 @@ final class SessionHandler: ChannelInboundHandler {
     func channelActive(context: ChannelHandlerContext) {
         self.channel = context.channel
         self.number = self.core.sessionOpened(self)
+        if self.saysOutbind {
+            self.obey(self.session.outbind(Outbind(systemID: "signalbox-smsc", password: "")), now: self.core.now)
+            self.flushWrites()
+        }
         self.armTimer()
         context.fireChannelActive()
     }
@@ -169,9 +182,18 @@ final class SessionHandler: ChannelInboundHandler {
             case .receipt(let message): message.receipt()
             case .mobileOriginated(let deliverSm): deliverSm
             }
+        var body = PDU.Body.deliverSm(deliverSm)
+        if case .receipt(let message) = delivery, message.deed == .receiptAsDataSm {
+            var tlvs = deliverSm.tlvs
+            tlvs[.messagePayload] = deliverSm.shortMessage
+            body = .dataSm(
+                DataSm(
+                    sourceAddr: deliverSm.sourceAddr, destinationAddr: deliverSm.destinationAddr, esmClass: deliverSm.esmClass,
+                    dataCoding: deliverSm.dataCoding, tlvs: tlvs))
+        }
         let sequence: UInt32
         do throws(RequestRefusal) {
-            sequence = try self.session.request(.deliverSm(deliverSm), context: delivery, now: self.core.now, into: &self.writes)
+            sequence = try self.session.request(body, context: delivery, now: self.core.now, into: &self.writes)
         } catch {
             switch error {
             case .notBound, .notPermitted, .windowFull: return .windowFull
@@ -222,22 +244,50 @@ final class SessionHandler: ChannelInboundHandler {
 
     // MARK: Answers
 
-    /// Answers now, or after the delay that the configuration asks for.
+    /// Answers now, or after the delay that the configuration or the destination asks for.
     func answer(_ answer: Answer, now: Int64) {
-        let delay = self.core.configuration.answerDelayMilliseconds
-        if delay > 0 {
-            self.delayed.append((now + delay, answer))
+        let configuration = self.core.configuration
+        var delay = configuration.answerDelayMilliseconds
+        if configuration.answerJitterMilliseconds > 0 { delay += Int64.random(in: 0...configuration.answerJitterMilliseconds) }
+        switch answer.deed {
+        case .answerLate(let milliseconds): delay += milliseconds
+        case .receiptEarly: delay += 300
+        default: break
+        }
+        guard delay > 0 else { return self.send(answer) }
+        let due = now + delay
+        if let last = self.delayed.last, last.dueAt > due {
+            let index = self.delayed.firstIndex { $0.dueAt > due } ?? self.delayed.endIndex
+            self.delayed.insert((due, answer), at: index)
         } else {
-            self.send(answer)
+            self.delayed.append((due, answer))
         }
     }
 
     private func send(_ answer: Answer) {
         self.session.requestsAnswered()
+        // Only what is taken is played with; a refusal is a refusal.
+        switch answer.pdu.commandStatus == .ok ? answer.deed : nil {
+        case .silence: return
+        case .garbage:
+            self.writes.writeRepeatingByte(0xFF, count: 64)
+            return
+        case .cut:
+            self.channel?.close(promise: nil)
+            return
+        case .outOfOrder where self.heldBack == nil:
+            self.heldBack = answer
+            return
+        case .answerTwice: self.write(answer.pdu)
+        default: break
+        }
         self.core.journal?.note(
             .answer, smscid: answer.smscid, source: answer.source, destination: answer.destination, systemID: self.systemID,
             session: self.number, sequence: answer.pdu.sequenceNumber, detail: "\(answer.pdu.commandStatus)")
         self.write(answer.pdu)
+        guard let held = self.heldBack else { return }
+        self.heldBack = nil
+        self.write(held.pdu)
     }
 
     // MARK: The timer

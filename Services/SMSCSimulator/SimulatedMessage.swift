@@ -14,6 +14,8 @@ final class SimulatedMessage {
     var text: String
     var finalState: SMSCConfiguration.FinalState
     let registeredDelivery: RegisteredDelivery
+    /// What the destination asks for; see ``MagicNumber``.
+    var deed: MagicNumber.Deed?
 
     init(
         id: String, receiptID: String, systemID: String, source: SMEAddress, destination: SMEAddress, acceptedAt: Int64, dueAt: Int64,

@@ -2,13 +2,16 @@ import ArgumentParser
 import Configuration
 import Database
 import Store
+import Supervisor
 
-struct ConnectorCommand: ParsableCommand {
+struct ConnectorCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "connector", abstract: "The connectors that `config apply` described.", subcommands: [List.self])
+        commandName: "connector", abstract: "The connectors that `config apply` described.",
+        subcommands: [List.self, Hold.self, Unhold.self, Bounce.self, Stop.self, Start.self])
 
-    struct List: ParsableCommand {
-        static let configuration = CommandConfiguration(commandName: "list", abstract: "All connectors with their open sessions.")
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            commandName: "list", abstract: "All connectors with their state, open sessions, queue and rate.")
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
 
@@ -23,34 +26,67 @@ struct ConnectorCommand: ParsableCommand {
             var windowsize: String
             var disabled: Bool
             var sessions: Int64
+            /// stopped, held, bound, connecting, idle; of an incoming connector: on.
+            var state: String
+            /// Messages that wait for it; absent where the broker does not say.
+            var queued: Int?
+            /// Accepted by the provider per second, of late.
+            var rate: Double?
+            /// Where the provider asked for a slower pace: messages per second now.
+            var throttledTo: Double?
+            var detail: String?
 
             enum CodingKeys: String, CodingKey {
-                case name, type, `protocol`, address, mode, instances, windowsize, disabled, sessions
+                case name, type, `protocol`, address, mode, instances, windowsize, disabled, sessions, state, queued, rate, detail
                 case isStatic = "static"
+                case throttledTo = "throttled_to"
             }
         }
 
-        func run() throws {
-            let (loaded, sessions) = try store.withConnection { connection in
-                (try ConnectorStore.load(connection), try ConnectorStore.openSessions(connection))
+        func run() async throws {
+            let (loaded, sessions, states) = try store.withConnection { connection in
+                (
+                    try ConnectorStore.load(connection), try ConnectorStore.openSessions(connection),
+                    try ConnectorControl.summaries(connection)
+                )
             }
             for diagnostic in loaded.diagnostics where diagnostic.severity == .error { printError("\(diagnostic)") }
+            var queued: [String: Int] = [:]
+            if let kafka = try? store.kafka() {
+                for connector in await GatewayStatus.read(databaseURL: try store.databaseURL(), kafka: kafka).connectors {
+                    queued[connector.name] = connector.queued
+                }
+            }
             let views = loaded.connectors.map { connector in
-                View(
+                let state = states[connector.name]
+                return View(
                     name: connector.name, type: connector.direction.rawValue, protocol: connector.protocolName,
                     address: connector.addressText, mode: connector.mode.rawValue, instances: connector.instances,
                     isStatic: connector.isStatic, windowsize: windowText(connector.windowSize), disabled: connector.isDisabled,
-                    sessions: sessions[connector.name] ?? 0)
+                    sessions: state.map { Int64($0.sessions) } ?? sessions[connector.name] ?? 0, state: stateText(connector, state),
+                    queued: queued[connector.name], rate: state?.rate, throttledTo: state?.throttledTo,
+                    detail: state.flatMap { $0.detail.isEmpty ? nil : $0.detail })
             }
             var table = TextTable(
-                ["NAME", "TYPE", "PROTOCOL", "ADDRESS", "MODE", "WINDOW", "SESSIONS", "STATE"], empty: "There are no connectors.")
+                ["NAME", "TYPE", "PROTOCOL", "ADDRESS", "MODE", "WINDOW", "SESSIONS", "STATE", "QUEUED", "RATE"],
+                empty: "There are no connectors.")
             for view in views {
                 table.add([
                     view.name, view.type, view.protocol, view.address, view.mode, view.windowsize, "\(view.sessions)/\(view.instances)",
-                    view.disabled ? "stopped" : "on",
+                    view.state + (view.detail.map { ": \($0)" } ?? ""), view.queued.map { "\($0)" } ?? "-",
+                    view.rate.map { "\(Int($0))/s" + (view.throttledTo.map { " (throttled to \(Int($0)))" } ?? "") } ?? "-",
                 ])
             }
             try output.print(["connectors": views], text: table.text)
+        }
+
+        private func stateText(_ connector: ConnectorConfiguration, _ state: ConnectorControl.Summary?) -> String {
+            if connector.isDisabled { return "stopped" }
+            guard connector.direction == .outgoing else { return "on" }
+            if connector.outgoing.isHeld { return "held" }
+            guard let state else { return "not running" }
+            // Of several instances the one in the best state speaks for all.
+            return ["bound", "idle", "connecting", "held"].first { state.states.contains($0) } ?? "not running"
         }
 
         private func windowText(_ size: ConnectorConfiguration.WindowSize) -> String {

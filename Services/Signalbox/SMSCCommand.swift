@@ -28,6 +28,18 @@ struct SMSCCommand: AsyncParsableCommand {
     @Option(help: "Milliseconds between a submit and its answer.")
     var answerDelay: Int64 = 0
 
+    @Option(help: "Up to so many milliseconds more for each answer, by chance: answers come out of order.")
+    var answerJitter: Int64 = 0
+
+    @Option(help: "Submits a second that are taken; beyond it they get ESME_RTHROTTLED. 0: no limit.")
+    var maxRate: Double = 0
+
+    @Option(help: "Destinations that begin so ask for a deed by their next digits; docs/smpp.md lists them.")
+    var magic: String = ""
+
+    @Option(help: "Connect to this HOST:PORT and say outbind.")
+    var outbind: String?
+
     @Option(help: "Milliseconds between a submit's answer and its delivery receipt.")
     var receiptDelay: Int64 = 500
 
@@ -60,6 +72,8 @@ struct SMSCCommand: AsyncParsableCommand {
 
     func validate() throws {
         _ = try self.address()
+        _ = try self.outbind.map { try Self.address($0, option: "--outbind") }
+        guard self.answerJitter >= 0, self.maxRate >= 0 else { throw ValidationError("A delay or a rate cannot be negative.") }
         for (name, percent) in [("--refuse", self.refuse), ("--throttle", self.throttle), ("--undelivered", self.undelivered)] {
             guard (0...100).contains(percent) else { throw ValidationError("\(name) is a percentage: 0 to 100.") }
         }
@@ -70,11 +84,13 @@ struct SMSCCommand: AsyncParsableCommand {
         }
     }
 
-    private func address() throws -> (host: String, port: Int) {
-        guard let colon = self.listen.lastIndex(of: ":"), let port = UInt16(self.listen[self.listen.index(after: colon)...]) else {
-            throw ValidationError("--listen wants HOST:PORT, not \(self.listen).")
+    private func address() throws -> (host: String, port: Int) { try Self.address(self.listen, option: "--listen") }
+
+    private static func address(_ text: String, option: String) throws -> (host: String, port: Int) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+            throw ValidationError("\(option) wants HOST:PORT, not \(text).")
         }
-        var host = String(self.listen[..<colon])
+        var host = String(text[..<colon])
         if host.hasPrefix("["), host.hasSuffix("]") { host = String(host.dropFirst().dropLast()) }
         return (host.isEmpty ? "0.0.0.0" : host, Int(port))
     }
@@ -84,21 +100,24 @@ struct SMSCCommand: AsyncParsableCommand {
         let signals = StopSignals()
         let (host, port) = try self.address()
         let undeliveredPermille = Int(self.undelivered * 10)
-        let simulator = try await SMSCSimulator.start(
-            SMSCConfiguration(
-                host: host, port: port, systemID: self.systemId, password: self.password,
-                answerDelayMilliseconds: self.answerDelay, refusedPercent: self.refuse,
-                refusalStatus: CommandStatus(name: self.refuseStatus) ?? .submitFailed, throttledPercent: self.throttle,
-                sendsReceipts: !self.noReceipts, receiptDelayMilliseconds: self.receiptDelay,
-                finalStates: [
-                    .init(.delivered, weight: 1_000 - undeliveredPermille),
-                    .init(.undeliverable, weight: undeliveredPermille, error: "001"),
-                ],
-                idFormat: self.idFormat, receiptIDFormat: self.receiptIdFormat, journalPath: self.journal,
-                mobileOriginated: self.moInterval.map {
-                    .init(intervalMilliseconds: $0, source: "46700000001", destination: "12345", text: "Hello from the simulator")
-                }),
-            logger: Logger(label: "signalbox.smsc"))
+        var configuration = SMSCConfiguration(
+            host: host, port: port, systemID: self.systemId, password: self.password,
+            answerDelayMilliseconds: self.answerDelay, refusedPercent: self.refuse,
+            refusalStatus: CommandStatus(name: self.refuseStatus) ?? .submitFailed, throttledPercent: self.throttle,
+            sendsReceipts: !self.noReceipts, receiptDelayMilliseconds: self.receiptDelay,
+            finalStates: [
+                .init(.delivered, weight: 1_000 - undeliveredPermille),
+                .init(.undeliverable, weight: undeliveredPermille, error: "001"),
+            ],
+            idFormat: self.idFormat, receiptIDFormat: self.receiptIdFormat, journalPath: self.journal,
+            mobileOriginated: self.moInterval.map {
+                .init(intervalMilliseconds: $0, source: "46700000001", destination: "12345", text: "Hello from the simulator")
+            })
+        configuration.answerJitterMilliseconds = self.answerJitter
+        configuration.maximumRatePerSecond = self.maxRate
+        configuration.magicPrefix = self.magic
+        configuration.outbind = try self.outbind.map { try Self.address($0, option: "--outbind") }
+        let simulator = try await SMSCSimulator.start(configuration, logger: Logger(label: "signalbox.smsc"))
         print("smsc listening on \(host):\(simulator.boundPort)")
         fflush(nil)  // a supervisor that reads a pipe sees it now
         await signals.wait()

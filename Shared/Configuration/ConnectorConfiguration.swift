@@ -69,6 +69,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var routing: RoutingOptions
     /// What only connectors have that clients bind to.
     public var incoming: IncomingOptions
+    /// What only connectors have that bind to a provider.
+    public var outgoing: OutgoingOptions
     /// Stopped by an operator; kept in the database only.
     public var isDisabled: Bool
     /// Everything as written.

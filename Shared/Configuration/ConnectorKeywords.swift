@@ -10,7 +10,7 @@ enum ConnectorKeywords {
     /// Clients bind to us.
     static let incoming = IncomingOptions.keywords
     /// We bind to providers.
-    static let outgoing = ["STATIC", "DLR_SUPPORT"]
+    static let outgoing = OutgoingOptions.keywords
     /// Character sets, addresses as sent, long messages.
     static let text: [String] = []
     static let routing = routingKeywords

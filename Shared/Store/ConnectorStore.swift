@@ -21,6 +21,7 @@ public enum ConnectorStore {
                 connectors[index].defaultCharge = charge
             }
         }
+        try ConnectorControl.apply(connection, to: &connectors)
         return (connectors, diagnostics)
     }
 

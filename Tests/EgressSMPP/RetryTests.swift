@@ -1,3 +1,4 @@
+import Configuration
 import Message
 import SMPP
 import ServiceKit
@@ -15,7 +16,7 @@ struct `Retries after a passing error` {
             (4, 105_000, .failed),
         ] as [(UInt32, Int64, RetryScheme.Decision)])
     func `the scheme`(attempts: UInt32, expiresAt: Int64, decision: RetryScheme.Decision) {
-        #expect(RetryScheme.decide(attempts: attempts, expiresAt: expiresAt, now: 100_000) == decision)
+        #expect(RetryScheme.decide(RetryPlan(), attempts: attempts, expiresAt: expiresAt, now: 100_000) == decision)
     }
 
     static func message(parts: [TakenPart] = []) -> ShortMessage {
@@ -26,11 +27,13 @@ struct `Retries after a passing error` {
         return message
     }
 
+    static let refusal = Refusal(status: 8, text: "the provider refused it: ESME_RSYSERR", verdict: .retry)
+
     static let claim = Claim(partition: TopicPartition(topic: "sms.queue.a.priority", partition: 0), offset: 3, assignment: Assignment())
 
     @Test func `a message that is put off goes through a tier back into the lane it came from`() throws {
         let records = Outcome.putOff(
-            Self.message(), takenParts: [], connector: "a", queue: Self.claim.topic, by: CommandStatus(rawValue: 8), now: 100_000)
+            Self.message(), takenParts: [], connector: "a", queue: Self.claim.topic, by: Self.refusal, plan: RetryPlan(), now: 100_000)
         #expect(records.map(\.topic) == [DelayTier.second.topic, Topics.events])
         let delayed = try Delayed(serializedBytes: records[0].value)
         #expect(delayed.topic == "sms.queue.a.priority" && delayed.dueAt == 101_000 && delayed.leavesAt == 101_000)
@@ -41,7 +44,7 @@ struct `Retries after a passing error` {
     @Test func `after the last attempt it has failed`() throws {
         var message = Self.message()
         message.attempts = 3
-        let records = Outcome.putOff(message, takenParts: [], connector: "a", queue: "q", by: CommandStatus(rawValue: 8), now: 100_000)
+        let records = Outcome.putOff(message, takenParts: [], connector: "a", queue: "q", by: Self.refusal, plan: RetryPlan(), now: 100_000)
         let submission = try Submission(serializedBytes: try #require(records.first).value)
         #expect(records.count == 1 && records[0].topic == Topics.submitted)
         #expect(submission.status == .failed && submission.reason == 8 && submission.message.attempts == 4)
@@ -57,7 +60,7 @@ struct `Retries after a passing error` {
         var queue = SubmitQueue<Int>()
         queue.append(claim: Self.claim, message: Self.message(), parts: [10, 11, 12, 13])
         let slots = Self.take(3, &queue)
-        #expect(queue.putOff(slots[1], by: 8) == false)
+        #expect(queue.putOff(slots[1], by: Self.refusal) == false)
         // The fourth part is not sent any more, and one whose session ended is not given back.
         #expect(Self.take(1, &queue).isEmpty)
         let leaving = queue.giveBack([slots[2]])
@@ -68,14 +71,14 @@ struct `Retries after a passing error` {
             return
         }
         #expect(slots[0].outgoing.smscids == ["a", nil, nil, nil])
-        #expect(!queue.putOff(slots[1], by: 8) && !queue.fail(slots[0]))
+        #expect(!queue.putOff(slots[1], by: Self.refusal) && !queue.fail(slots[0]))
     }
 
     @Test func `a lost session lets it leave too`() throws {
         var queue = SubmitQueue<Int>()
         queue.append(claim: Self.claim, message: Self.message(), parts: [10, 11])
         let slots = Self.take(2, &queue)
-        #expect(!queue.putOff(slots[0], by: 8))
+        #expect(!queue.putOff(slots[0], by: Self.refusal))
         let leaving = queue.giveBack([slots[1]])
         #expect(leaving.count == 1 && leaving.first === slots[0].outgoing)
     }

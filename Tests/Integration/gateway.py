@@ -221,11 +221,12 @@ class JournalWatch:
 
 
 class JournalEvent:
-    """One line: milliseconds, event, and for messages smscid, source, destination, text; separated by tabs."""
+    """One line: milliseconds, event, and for messages smscid, source, destination, text; separated by tabs; the tenth column is the detail."""
 
     def __init__(self, line):
-        fields = line.split("\t") + [""] * 6
+        fields = line.split("\t") + [""] * 10
         self.milliseconds = int(fields[0])
         self.event = fields[1]
         self.smscid, self.source, self.destination = fields[2:5]
+        self.detail = fields[9]
         self.text = re.sub(r"\\([nrt\\])", lambda match: {"n": "\n", "r": "\r", "t": "\t", "\\": "\\"}[match[1]], fields[5])

@@ -255,7 +255,7 @@ final class ESMEHandler: ChannelInboundHandler {
     private func deliverSm(_ message: ShortMessage) throws -> DeliverSm {
         var pdu = try MessageWriter.deliverSm(for: message)
         if message.type == .deliveryReport, connector.incoming.reversesReportAddresses {
-            swap(&pdu.sourceAddr, &pdu.destinationAddr)
+            (pdu.sourceAddr, pdu.destinationAddr) = (pdu.destinationAddr, pdu.sourceAddr)
         }
         if !allowsTLVs {
             guard pdu.tlvs.messagePayload == nil else { throw ServiceError("SMPP 3.3 has no room for so long a message") }

@@ -13,6 +13,7 @@ final class ReceiptIntake: Sendable {
     private struct Waiting: Sendable {
         var eventLoop: any EventLoop
         var session: NIOLoopBound<ProviderHandler>
+        var command: CommandID
         var sequenceNumber: UInt32
     }
 
@@ -41,13 +42,18 @@ final class ReceiptIntake: Sendable {
     func close() { producer.close() }
 
     /// Called on the session's event loop.
-    func take(_ pdu: DeliverSm, from session: ProviderHandler, connector: String, sequenceNumber: UInt32, eventLoop: any EventLoop) {
+    /// - Parameter command: what the provider sent it as: deliver_sm or data_sm.
+    func take(
+        _ pdu: DeliverSm, as command: CommandID, from session: ProviderHandler, connector owner: ProviderConnector, sequenceNumber: UInt32
+    ) {
         let now = wallClockMilliseconds()
+        let (connector, eventLoop) = (owner.name, owner.eventLoop)
         func answer(_ status: CommandStatus) {
-            session.answer(.response(to: .deliverSm, sequenceNumber: sequenceNumber, commandStatus: status))
+            session.answer(.response(to: command, sequenceNumber: sequenceNumber, commandStatus: status))
         }
         let record: OutgoingRecord
-        if let receipt = ReceiptReader.receipt(from: pdu, connector: connector, now: now) {
+        if var receipt = ReceiptReader.receipt(from: pdu, connector: connector, now: now) {
+            receipt.smscid = owner.receiptKey(of: receipt.smscid)
             record = OutgoingRecord(topic: Topics.receipts, key: receiptKey(connector, receipt.smscid), value: encode(receipt))
         } else if pdu.esmClass.isDeliveryReceipt {
             // Nobody can say whose it is. Refused, so that the provider's people see it, and logged for ours.
@@ -61,7 +67,8 @@ final class ReceiptIntake: Sendable {
                 return answer(error.status)
             }
         }
-        let waiting = Waiting(eventLoop: eventLoop, session: NIOLoopBound(session, eventLoop: eventLoop), sequenceNumber: sequenceNumber)
+        let waiting = Waiting(
+            eventLoop: eventLoop, session: NIOLoopBound(session, eventLoop: eventLoop), command: command, sequenceNumber: sequenceNumber)
         let token = board.state.withLock { state in
             let token = state.next
             state.next &+= 1
@@ -102,7 +109,7 @@ final class ReceiptIntake: Sendable {
                     let session = waiting.session.value
                     if kept { EgressMetrics.receipts.add() }
                     session.answer(
-                        .response(to: .deliverSm, sequenceNumber: waiting.sequenceNumber, commandStatus: kept ? .ok : .systemError))
+                        .response(to: waiting.command, sequenceNumber: waiting.sequenceNumber, commandStatus: kept ? .ok : .systemError))
                     sessions[ObjectIdentifier(session)] = session
                 }
                 for session in sessions.values { session.flush() }

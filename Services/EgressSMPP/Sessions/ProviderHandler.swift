@@ -11,12 +11,12 @@ final class ProviderHandler: ChannelInboundHandler {
     typealias Slot = SubmitQueue<SubmitSm>.Slot
 
     private static let tick = TimeAmount.milliseconds(250)
-    /// What WINDOWSIZE=auto comes to as yet: a fixed window.
-    static let automaticWindow = 20
 
     private let connector: ProviderConnector
     private let index: Int
     private let address: String
+    /// The provider opened the connection: we bind, as receiver, when its outbind has come (SMPP 3.4, 2.2.1).
+    private let awaitsOutbind: Bool
     private let onEnd: (_ wasBound: Bool, _ why: String) -> Void
     private var framer = Framer()
     private var session: Session<Slot>
@@ -25,36 +25,51 @@ final class ProviderHandler: ChannelInboundHandler {
     private var timer: RepeatedTask?
     private var wasBound = false
     private var why = "the provider closed the connection"
-    /// Until then nothing more is submitted: the provider asked for a pause.
-    private var pausedUntil: Int64 = 0
+    private var window: WindowControl
+    /// When something of use last went either way.
+    private var lastUse: Int64
 
-    init(connector: ProviderConnector, index: Int, address: String, onEnd: @escaping (_ wasBound: Bool, _ why: String) -> Void) {
+    init(
+        connector: ProviderConnector, index: Int, address: String, awaitsOutbind: Bool = false,
+        onEnd: @escaping (_ wasBound: Bool, _ why: String) -> Void
+    ) {
         self.connector = connector
         self.index = index
         self.address = address
+        self.awaitsOutbind = awaitsOutbind
         self.onEnd = onEnd
+        let now = monotonicMilliseconds()
+        window = WindowControl(connector.configuration.windowSize, now: now)
+        lastUse = now
         let settings = connector.configuration
         var configuration = SessionConfiguration()
-        switch settings.windowSize {
-        case .fixed(let size): configuration.window = max(1, size)
-        case .automatic: configuration.window = ProviderHandler.automaticWindow
-        }
+        configuration.window = window.limit
         configuration.enquireLinkIntervalMilliseconds = Int64(settings.keepaliveSeconds) * 1_000
         configuration.idleTimeoutMilliseconds = Int64(settings.idleTimeoutSeconds) * 1_000
-        configuration.responseTimeoutMilliseconds = 30_000
-        session = Session(role: .esme, configuration: configuration, now: monotonicMilliseconds())
+        configuration.responseTimeoutMilliseconds = Int64(settings.outgoing.responseTimeoutSeconds) * 1_000
+        session = Session(role: .esme, configuration: configuration, now: now)
     }
 
     private var kind: BindKind {
+        if awaitsOutbind { return .receiver }
         switch connector.configuration.mode {
-        case .both: .transceiver
-        case .transmit: .transmitter
-        case .receive: .receiver
+        case .both: return .transceiver
+        case .transmit: return .transmitter
+        case .receive: return .receiver
         }
     }
 
-    /// How many submits it takes now.
-    var room: Int { pausedUntil > monotonicMilliseconds() ? 0 : session.room }
+    private var transmits: Bool { session.boundKind?.transmits ?? false }
+
+    /// Whether it takes a submit now.
+    var hasRoom: Bool { transmits && session.room > 0 && window.hasRoom(outstanding: session.outstandingRequests) }
+
+    /// Submits that may be unanswered; 0 where it cannot send.
+    var windowSize: Int { transmits ? window.size : 0 }
+    var unanswered: Int { session.outstandingRequests }
+
+    /// Nothing was sent or delivered since, and nothing is waited for.
+    func isQuiet(since moment: Int64) -> Bool { lastUse <= moment && session.outstandingRequests == 0 }
 
     // MARK: The channel
 
@@ -64,11 +79,20 @@ final class ProviderHandler: ChannelInboundHandler {
         timer = context.eventLoop.scheduleRepeatedTask(initialDelay: ProviderHandler.tick, delay: ProviderHandler.tick) { _ in
             loopBound.value.timerFired()
         }
+        guard !awaitsOutbind else { return }
+        bind()
+        flush()
+    }
+
+    private func bind() {
         let settings = connector.configuration
         let bind = Bind(
-            kind: kind, systemID: settings.username ?? "", password: settings.password?.revealed ?? "", systemType: settings.systemType)
+            kind: kind, systemID: settings.username ?? "", password: settings.password?.revealed ?? "", systemType: settings.systemType,
+            interfaceVersion: InterfaceVersion(rawValue: settings.outgoing.interfaceVersion),
+            addrTON: TypeOfNumber(rawValue: UInt8(truncatingIfNeeded: settings.outgoing.addressTON)),
+            addrNPI: NumberingPlan(rawValue: UInt8(truncatingIfNeeded: settings.outgoing.addressNPI)),
+            addressRange: settings.outgoing.addressRange)
         perform(session.bind(bind, now: monotonicMilliseconds()))
-        flush()
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -108,10 +132,6 @@ final class ProviderHandler: ChannelInboundHandler {
 
     private func timerFired() {
         let now = monotonicMilliseconds()
-        if pausedUntil > 0, pausedUntil <= now {
-            pausedUntil = 0
-            connector.cycleEnded()
-        }
         guard let deadline = session.nextDeadline, deadline <= now else { return }
         let outcome = session.timerFired(now: now)
         if !outcome.timedOut.isEmpty {
@@ -151,15 +171,14 @@ final class ProviderHandler: ChannelInboundHandler {
             connector.logger.info("bound to the provider", metadata: log([:]))
             connector.sessionBound(self, index: index, bind: "\(kind)", address: address)
         case .completed(let slot, let pdu):
-            if AnswerPolicy.of(commandStatus: pdu.commandStatus.rawValue) == .slowDown {
-                pausedUntil = monotonicMilliseconds() + AnswerPolicy.pauseMilliseconds
-            }
+            let now = monotonicMilliseconds()
+            window.answered(roundTrip: now - slot.sentAt, now: now)
             var smscid = ""
             if case .submitSmResp(let response) = pdu.body { smscid = response.messageID ?? "" }
-            connector.answered(slot, status: pdu.commandStatus, smscid: smscid)
+            connector.answered(slot, status: pdu.commandStatus, smscid: smscid, now: now)
         case .unreadable(let slot, _):
             // It was answered, we cannot tell how: taken, with no id to match a receipt by.
-            connector.answered(slot, status: .ok, smscid: "")
+            connector.answered(slot, status: .ok, smscid: "", now: monotonicMilliseconds())
         case .deliver(let pdu): requested(pdu)
         case .authenticate, .ignore, .none: break
         }
@@ -182,19 +201,41 @@ final class ProviderHandler: ChannelInboundHandler {
     private func requested(_ pdu: PDU) {
         switch pdu.body {
         case .deliverSm(let deliver):
-            connector.delivered(deliver, to: self, sequenceNumber: pdu.sequenceNumber)
-        case .alertNotification, .outbind: break
+            lastUse = monotonicMilliseconds()
+            connector.delivered(deliver, as: .deliverSm, to: self, sequenceNumber: pdu.sequenceNumber)
+        case .dataSm(let data):
+            lastUse = monotonicMilliseconds()
+            connector.delivered(ProviderHandler.deliverSm(data), as: .dataSm, to: self, sequenceNumber: pdu.sequenceNumber)
+        case .outbind(let outbind): outbindCame(outbind)
+        case .alertNotification: break
         default: answer(.response(to: pdu.commandID, sequenceNumber: pdu.sequenceNumber, commandStatus: .invalidCommandID))
         }
+    }
+
+    /// data_sm is laid out otherwise and says the same (SMPP 3.4, 4.7.1).
+    private static func deliverSm(_ data: DataSm) -> DeliverSm {
+        DeliverSm(
+            serviceType: data.serviceType, sourceAddr: data.sourceAddr, destinationAddr: data.destinationAddr, esmClass: data.esmClass,
+            registeredDelivery: data.registeredDelivery, dataCoding: data.dataCoding, tlvs: data.tlvs)
+    }
+
+    /// Its system_id and password are the provider's own; the connection itself says who may reach us, so they are only logged.
+    private func outbindCame(_ outbind: Outbind) {
+        guard awaitsOutbind, session.state == .open else { return }
+        connector.logger.info("outbind from the provider", metadata: log(["system_id": "\(outbind.systemID)"]))
+        bind()
     }
 
     // MARK: From the connector
 
     /// Writes a submit.
     /// - Returns: why it cannot be written at all; `nil` where it was.
-    func submit(_ slot: Slot) -> String? {
+    func submit(_ slot: Slot, now: Int64) -> String? {
+        var slot = slot
+        slot.sentAt = now
+        lastUse = now
         do throws(RequestRefusal) {
-            try session.request(.submitSm(slot.pdu), context: slot, now: monotonicMilliseconds(), into: &out)
+            try session.request(.submitSm(slot.pdu), context: slot, now: now, into: &out)
             return nil
         } catch {
             return "it cannot be sent: \(error)"

@@ -1,0 +1,56 @@
+import Configuration
+
+/// How long to wait before the next attempt to connect, and to which address. Pure.
+struct ConnectBackoff {
+    private static let firstMilliseconds: Int64 = 200
+    private static let longestMilliseconds: Int64 = 30_000
+    private static let longestStatedMilliseconds: Int64 = 300_000
+
+    private let first: Int64
+    private let longest: Int64
+    private let maxFailures: Int?
+    private let sleep: Int64
+    private var wait: Int64
+    private var failures = 0
+    private var address = 0
+
+    init(_ options: OutgoingOptions) {
+        let stated = options.waitBeforeConnectSeconds.map { Int64($0) * 1_000 }
+        first = max(stated ?? 0, ConnectBackoff.firstMilliseconds)
+        longest = max(first, stated == nil ? ConnectBackoff.longestMilliseconds : ConnectBackoff.longestStatedMilliseconds)
+        maxFailures = options.maxFailedConnects
+        sleep = Int64(options.maxFailedSleepSeconds) * 1_000
+        wait = first
+    }
+
+    /// Which of `count` addresses is tried now.
+    func address(of count: Int) -> Int { count > 0 ? address % count : 0 }
+
+    /// It was bound: the next attempt begins with the same address, after the shortest wait.
+    mutating func succeeded() {
+        wait = first
+        failures = 0
+    }
+
+    /// - Parameters:
+    ///   - chance: 0 to 1: up to a quarter more, so that many sessions do not come back at once.
+    ///   - wasBound: the session had come about; its end is no failure to connect.
+    /// - Returns: milliseconds until the next attempt.
+    mutating func ended(wasBound: Bool, chance: Double) -> Int64 {
+        if !wasBound {
+            failures += 1
+            address += 1
+            if let maxFailures, failures >= maxFailures {
+                failures = 0
+                wait = first
+                return spread(sleep, chance)
+            }
+        }
+        defer { wait = min(wait * 2, longest) }
+        return spread(wait, chance)
+    }
+
+    private func spread(_ milliseconds: Int64, _ chance: Double) -> Int64 {
+        milliseconds + Int64(Double(milliseconds) / 4 * min(1, max(0, chance)))
+    }
+}

@@ -1,0 +1,75 @@
+import Database
+import Logging
+import ServiceKit
+import ServiceLifecycle
+import Store
+import Synchronization
+
+/// What this instance's connectors say of themselves, and the service that writes it to `connector_state` once a second.
+final class StateBoard: Service {
+    private let states = Mutex<[String: ConnectorState]>([:])
+    private let database: Database
+    private let instance: String
+    private let logger: Logger
+
+    init(_ context: ServiceContext) {
+        database = context.database
+        instance = context.environment.instance
+        logger = context.environment.logger
+    }
+
+    func set(_ state: ConnectorState) { states.withLock { $0[state.connector] = state } }
+    func remove(_ connector: String) { states.withLock { _ = $0.removeValue(forKey: connector) } }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            while !Task.isCancelled {
+                await write(states.withLock { Array($0.values) })
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+        await write([])
+    }
+
+    private func write(_ states: [ConnectorState]) async {
+        let instance = instance
+        do {
+            try await database.run { try ConnectorControl.report(states, instance: instance, $0) }
+        } catch is CancellationError {
+            return
+        } catch {
+            logger.debug("connector states not written", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+/// Looks twice a second which instances of the service live, and tells which sessions are ours.
+final class ShareWatch: Service {
+    private let database: Database
+    private let service: String
+    private let instance: String
+    private let onChange: @Sendable (SessionShare) -> Void
+
+    init(_ context: ServiceContext, onChange: @escaping @Sendable (SessionShare) -> Void) {
+        database = context.database
+        service = context.environment.service
+        instance = context.environment.instance
+        self.onChange = onChange
+    }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown { [self] in
+            let service = service
+            var settled = SettledShare()
+            while !Task.isCancelled {
+                // A database that is away changes nothing: the last share holds.
+                if let living = try? await database.run({ try ConnectorControl.livingInstances(of: service, $0) }),
+                    settled.saw(SessionShare(own: instance, living: living)), let share = settled.value
+                {
+                    onChange(share)
+                }
+                try? await Task.sleep(for: .milliseconds(500))
+            }
+        }
+    }
+}

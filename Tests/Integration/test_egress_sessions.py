@@ -1,0 +1,249 @@
+"""Sessions with providers: orders at run time, instances, addresses, TLS, outbind, ids, rates."""
+
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+
+import pytest
+
+from client import Client
+from gateway import executable, wait_for
+from scripted_provider import Provider, apply, connector
+
+PREFIX = "9988"
+
+
+@pytest.fixture(scope="module")
+def provider(own_gateway):
+    running = Provider(own_gateway, "alpha", 0).start()
+    own_gateway.run("route", "add", "--prefix", PREFIX, "--connector", "alpha")
+    yield running
+    running.stop()
+
+
+def start(gateway, count=1, destination=PREFIX + "1", first=0):
+    client = Client(gateway.smpp_port, count, destination=destination, first=first)
+    client.connect()
+    client.submit_all()
+    return client
+
+
+def finish(client, timeout=60):
+    client.receive_all(timeout)
+    client.close()
+    assert {word for _, word in client.receipts} == {"DELIVRD"}
+
+
+def state(gateway, name="alpha"):
+    return {one["name"]: one for one in gateway.json("connector", "list")["connectors"]}[name]
+
+
+def wait_bound(gateway, sessions, name="alpha"):
+    wait_for(f"{sessions} sessions are bound", lambda: state(gateway, name)["sessions"] == sessions, 30, 0.2)
+
+
+def binds(provider):
+    """Sessions that are bound now, by the provider's journal."""
+    return len(provider.events("BIND")) - len([event for event in provider.events("CLOSE")])
+
+
+def test_a_held_connector_keeps_its_session_and_sends_nothing(own_gateway, provider):
+    gateway = own_gateway
+    apply(gateway, connector("alpha", provider.port))
+    wait_bound(gateway, 1)
+    gateway.run("connector", "hold", "alpha")
+    wait_for("it says so", lambda: state(gateway)["state"] == "held", 5)
+    time.sleep(1)
+    client = start(gateway, 5)
+    wait_for("they wait in its queue", lambda: state(gateway)["queued"] == 5, 20, 0.2)
+    assert provider.submits(PREFIX + "1") == [] and binds(provider) == 1
+    gateway.run("connector", "unhold", "alpha")
+    finish(client)
+    assert len(provider.submits(PREFIX + "1")) == 5
+    assert state(gateway)["state"] == "bound"
+
+
+def test_a_bounce_binds_anew_and_loses_nothing(own_gateway, provider):
+    gateway = own_gateway
+    before = len(provider.events("BIND"))
+    client = start(gateway, 50, first=100)
+    gateway.run("connector", "bounce", "alpha")
+    wait_for("it is bound anew", lambda: len(provider.events("BIND")) == before + 1, 10)
+    assert len(provider.events("UNBIND")) >= 1
+    finish(client)
+    texts = Counter(event.text for event in provider.submits(PREFIX + "1"))
+    assert all(texts[one.text] == 1 for one in client.answered)
+
+
+def test_a_stopped_connector_unbinds_and_a_started_one_comes_back(own_gateway, provider):
+    gateway = own_gateway
+    gateway.run("connector", "stop", "alpha")
+    wait_for("it is gone", lambda: binds(provider) == 0, 10)
+    assert state(gateway)["state"] == "stopped"
+    gateway.run("connector", "start", "alpha")
+    wait_for("it is back", lambda: binds(provider) == 1, 10)
+    assert gateway.run("connector", "hold", "nobody", check=False).returncode == 1
+
+
+def test_what_is_not_static_connects_for_a_message_and_leaves_after_a_while(own_gateway, provider):
+    gateway = own_gateway
+    apply(gateway, connector("alpha", provider.port, STATIC=False, IDLETIMEOUT=2))
+    wait_for("it left", lambda: binds(provider) == 0, 10)
+    wait_for("it runs", lambda: state(gateway)["state"] == "idle", 10, 0.2)
+    finish(start(gateway, 3, first=200))
+    assert binds(provider) == 1
+    wait_for("it leaves again", lambda: binds(provider) == 0, 10)
+
+
+def test_the_next_address_is_tried(own_gateway, provider):
+    gateway = own_gateway
+    nobody = gateway.base + 39
+    apply(gateway, connector("alpha", provider.port, ADDRESS=f"127.0.0.1:{nobody},127.0.0.1:{provider.port}", TCPSOURCEIP="127.0.0.3"))
+    wait_bound(gateway, 1)
+    finish(start(gateway, 3, first=300))
+
+
+def test_a_throughput_is_kept(own_gateway, provider):
+    gateway = own_gateway
+    apply(gateway, connector("alpha", provider.port, THROUGHPUT=20, INSTANCES=2))
+    wait_bound(gateway, 2)
+    client = start(gateway, 80, destination=PREFIX + "20", first=400)
+    finish(client)
+    times = [event.milliseconds for event in provider.submits(PREFIX + "20")]
+    took = (times[-1] - times[0]) / 1000
+    assert 3.6 <= took <= 8
+    # Evenly: no half second holds more than its share and a little.
+    assert all(sum(1 for at in times if begin <= at < begin + 500) <= 13 for begin in times)
+
+
+@pytest.mark.parametrize("written, reported", [("hex", "decimal"), ("decimal", "hex")])
+def test_receipts_find_their_message_however_the_provider_writes_its_ids(own_gateway, provider, written, reported):
+    gateway = own_gateway
+    apply(gateway, connector("alpha", provider.port))
+    provider.start("--id-format", written, "--receipt-id-format", reported)
+    wait_bound(gateway, 1)
+    finish(start(gateway, 20, first=500))
+    # Stated instead of found out.
+    apply(gateway, connector("alpha", provider.port, SMSCIDFORMAT=f"{written}/{reported}"))
+    wait_for("the new configuration runs", lambda: binds(provider) == 1 and len(provider.events("BIND")) > 1, 10)
+    wait_bound(gateway, 1)
+    finish(start(gateway, 20, first=600))
+    provider.start()
+
+
+def test_a_provider_calls_us_by_outbind(own_gateway, provider):
+    gateway = own_gateway
+    listen = gateway.base + 38
+    caller = Provider(gateway, "caller", 2).start("--outbind", f"127.0.0.1:{listen}", "--mo-interval", 300)
+    try:
+        apply(gateway, connector("alpha", provider.port), connector("beta", caller.port, STATIC=False, OUTBINDLISTEN=f"127.0.0.1:{listen}"))
+        wait_for("we bound as receiver", lambda: [event for event in caller.events("BIND") if "receiver" in event.detail], 20)
+        wait_for("its message came in", lambda: gateway.sql("SELECT 1 FROM routelog WHERE inconnector = 'beta'"), 20)
+    finally:
+        caller.stop()
+
+
+@pytest.fixture
+def certificate(own_gateway):
+    path = own_gateway.place / "tls.pem"
+    key = own_gateway.place / "tls.key"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
+         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", path], check=True, capture_output=True)
+    return path, key
+
+
+def test_tls_with_a_certificate_that_is_verified(own_gateway, provider, certificate):
+    """A TLS tunnel by Python in front of the simulator."""
+    import socket
+    import ssl
+    import threading
+
+    gateway = own_gateway
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*map(str, certificate))
+    listener = socket.create_server(("127.0.0.1", gateway.base + 37))
+    stop = threading.Event()
+
+    def pump(source, target):
+        try:
+            while octets := source.recv(65536):
+                target.sendall(octets)
+        except OSError:
+            pass
+        for one in (source, target):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def serve():
+        while not stop.is_set():
+            try:
+                raw, _ = listener.accept()
+                peer = context.wrap_socket(raw, server_side=True)
+            except (OSError, ssl.SSLError):
+                continue
+            inner = socket.create_connection(("127.0.0.1", provider.port))
+            for pair in ((peer, inner), (inner, peer)):
+                threading.Thread(target=pump, args=pair, daemon=True).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        # Unknown to the system: refused.
+        address = f"127.0.0.1:{gateway.base + 37}"
+        apply(gateway, connector("alpha", provider.port, ADDRESS=address, SSL=None))
+        wait_for(
+            "the certificate is refused", lambda: "certificate" in (state(gateway).get("detail") or "").lower(), 20, 0.2)
+        assert state(gateway)["sessions"] == 0
+        apply(gateway, connector("alpha", provider.port, ADDRESS=address, SSL=None, SSL_CAFILE=certificate[0]))
+        wait_bound(gateway, 1)
+        finish(start(gateway, 3, first=700))
+    finally:
+        stop.set()
+        listener.close()
+
+
+def test_several_instances_share_the_sessions(own_gateway, provider):
+    gateway = own_gateway
+    apply(gateway, connector("alpha", provider.port, INSTANCES=3))
+    wait_bound(gateway, 3)
+    environment = gateway.environment | {
+        "SIGNALBOX_DATABASE_URL": gateway.state["database_url"], "SIGNALBOX_KAFKA": gateway.state["kafka"],
+        "SIGNALBOX_INSTANCE": "egress-smpp-second"}
+    with open(gateway.place / "second.log", "wb") as log:
+        second = subprocess.Popen(
+            [executable(), "run", "egress-smpp"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+    try:
+        def shares():
+            rows = gateway.sql("SELECT sessions FROM connector_state WHERE connector = 'alpha' AND beat > now() - interval '3 seconds'")
+            return sorted(row[0] for row in rows)
+
+        wait_for("each has its share", lambda: shares() == [1, 2], 40, 0.2)
+        assert binds(provider) == 3
+        client = start(gateway, 60, first=800)
+        finish(client)
+        texts = Counter(event.text for event in provider.submits(PREFIX + "1"))
+        assert all(texts[one.text] == 1 for one in client.answered)
+    finally:
+        second.send_signal(signal.SIGTERM)
+        second.wait(30)
+    wait_for("the first has them all again", lambda: shares() == [3], 40, 0.2)
+    assert binds(provider) == 3
+    finish(start(gateway, 20, first=900))
+
+
+def test_what_is_held_back_expires_with_a_report(own_gateway, provider):
+    gateway = own_gateway
+    apply(gateway, connector("alpha", provider.port, VP=3))
+    wait_bound(gateway, 1)
+    gateway.run("connector", "hold", "alpha")
+    wait_for("it is held", lambda: state(gateway)["state"] == "held", 5)
+    time.sleep(1)
+    client = start(gateway, 3, first=1000)
+    client.receive_all(20)
+    client.close()
+    assert {word for _, word in client.receipts} == {"EXPIRED"}
+    gateway.run("connector", "unhold", "alpha")
