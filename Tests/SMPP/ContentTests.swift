@@ -81,7 +81,7 @@ import Testing
 
     @Test func `a long text of nothing but keys is read in proportion to its length`() {
         // Quadratic work on it would take minutes.
-        let receipt = DeliveryReceipt(text: Array(String(repeating: "err:1 ", count: 30_000).utf8) + Array("id:7".utf8))
+        let receipt = DeliveryReceipt(text: Array(String(repeating: "err:1 ", count: 5_000).utf8) + Array("id:7".utf8))
         #expect(receipt.messageID == "7")
         #expect(receipt.error == "1")
     }
