@@ -79,6 +79,13 @@ import Testing
         #expect(receipt.state == state)
     }
 
+    @Test func `a long text of nothing but keys is read in proportion to its length`() {
+        // Quadratic work on it would take minutes.
+        let receipt = DeliveryReceipt(text: Array(String(repeating: "err:1 ", count: 5_000).utf8) + Array("id:7".utf8))
+        #expect(receipt.messageID == "7")
+        #expect(receipt.error == "1")
+    }
+
     @Test func `a receipt that was built reads back`() {
         let receipt = DeliveryReceipt(
             messageID: "7F00AB", state: .undeliverable, error: "012", submitted: 1, delivered: 0, submitDate: "2611211159",

@@ -140,13 +140,15 @@ public struct DeliveryReceipt: Hashable, Sendable {
         var open: (key: Key, start: Int)?
         var index = 0
         var mayStart = true
+        var (hasID, hasState) = (false, false)
         while index < octets.count {
             if mayStart, let (key, length) = self.key(octets, at: index) {
                 if let open { found.append((open.key, self.trimmed(octets[open.start..<index]))) }
                 open = (key, index + length)
                 index += length
-                let known = Set(found.map(\.0))
-                if key == .text, known.contains(.id), known.contains(.stat) { break }
+                hasID = hasID || key == .id
+                hasState = hasState || key == .stat
+                if key == .text, hasID, hasState { break }
                 mayStart = true
                 continue
             }
