@@ -7,8 +7,8 @@ packages=(
     librdkafka-dev libpq-dev pkg-config
     # to run: PostgreSQL's programs
     postgresql util-linux
-    # to test: a Kafka client, SMPP's dissector, Python's environments
-    kcat tshark python3 python3-venv procps iproute2
+    # to test: a Kafka client, SMPP's dissector, certificates, Python's environments
+    kcat tshark openssl python3 python3-venv procps iproute2
 )
 
 missing=()
