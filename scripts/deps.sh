@@ -7,10 +7,10 @@ packages=(
     librdkafka-dev libpq-dev libpcre2-dev pkg-config
     # to run: PostgreSQL's programs
     postgresql util-linux
-    # to test: a Kafka client, SMPP's dissector, Python's environments
+    # to test: a Kafka client, SMPP's dissector, certificates, Python's environments
+    kcat tshark openssl python3 python3-venv procps iproute2
     # peers that others wrote
     libnet-smpp-perl kannel
-    kcat tshark python3 python3-venv procps iproute2
 )
 
 missing=()
