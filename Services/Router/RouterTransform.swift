@@ -56,7 +56,8 @@ final class RouterTransform: StageTransform {
             case .go(var choice):
                 if let pool = choice.pool {
                     guard let number = senders[message.msgid] else {
-                        output.records += end(message, as: .rejected, text: "no number of the pool \(pool) is free", now)
+                        let text = plan.pools[pool] == nil ? "there is no pool \(pool)" : "no number of the pool \(pool) is free"
+                        output.records += end(message, as: .rejected, text: text, now)
                         continue
                     }
                     choice.sentSource = number

@@ -35,9 +35,11 @@ public enum RoutingStore {
         let (sections, diagnostics) = file.routingSections()
         problems += diagnostics.filter { $0.severity == .error }.map(\.message)
         let connectors = try ConnectorStore.load(connection).connectors
+        let accounts = try accounts(connection)
+        problems += contradictions(accounts, connectors.map(\.name), sections)
         let usesCosts = routes.contains(where: \.leastCost) || sections.groups.contains { $0.kind == .leastCost }
         let plan = RoutingPlan(
-            routes: routes, connectors: connectors.map(facts), accounts: try accounts(connection), groups: sections.groups,
+            routes: routes, connectors: connectors.map(facts), accounts: accounts, groups: sections.groups,
             pools: sections.pools, lists: AddressLists(try AddressRuleStore.load(connection).map(\.rule)),
             costs: usesCosts ? try costs(connection) : CostTable())
         let watched = connectors.filter { $0.direction == .outgoing && !$0.isDisabled && $0.isSpoken }.map { connector in
@@ -88,6 +90,22 @@ public enum RoutingStore {
                 routeSAT: try row.optionalText(4), pool: try row.optionalText(5))
         }
         return accounts
+    }
+
+    /// What accounts name and nobody has configured.
+    private static func contradictions(
+        _ accounts: [String: AccountFacts], _ connectors: [String], _ sections: RoutingSections
+    ) -> [String] {
+        let connectors = Set(connectors)
+        let targets = connectors.union(sections.groups.map(\.name))
+        let pools = Set(sections.pools.map(\.name))
+        return accounts.sorted { $0.key < $1.key }.flatMap { name, facts in
+            [("route", facts.route, targets), ("routedlr", facts.routeDLR, connectors), ("routesat", facts.routeSAT, connectors)]
+                .filter { $0.1.map { [known = $0.2] in !known.contains($0) } ?? false }
+                .map { "\($0.0) of the account \(name) names \($0.1 ?? ""), but there is no such connector" }
+                + (facts.pool.map { pools.contains($0) } ?? true
+                    ? [] : ["satpoolcreate of the account \(name) names \(facts.pool ?? ""), but there is no such SATPOOL"])
+        }
     }
 
     private static func costs(_ connection: Connection) throws(DatabaseError) -> CostTable {

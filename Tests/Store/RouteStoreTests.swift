@@ -148,6 +148,12 @@ import TestSupport
         #expect(refusal == .listed("the recipient is on the blacklist"))
     }
 
+    @Test("what accounts name and nobody has configured is told") func accountProblems() throws {
+        try connection.execute("UPDATE emguser SET route = 'nowhere', routedlr = 'in1', satpoolcreate = 'gone' WHERE username = 'acme'")
+        let problems = try RoutingStore.load(connection).problems
+        #expect(problems.count == 2 && problems[0].contains("names nowhere") && problems[1].contains("no such SATPOOL"), "\(problems)")
+    }
+
     @Test("what a configuration's files say is applied with it, and goes when it is named no more") func files() throws {
         func contents(_ text: String, _ lists: [String: String]) -> (ConfigurationFile, RoutingFileContents) {
             let file = ConfigurationParser.parse(text).file
