@@ -111,7 +111,7 @@ let package = Package(
             path: "Services/Signalbox", swiftSettings: strict),
 
         tests("Tidy"),
-        tests("Bus", ["Bus", "TestSupport", logging]),
+        tests("Bus", ["Bus", "CRdKafka", "TestSupport", logging]),
         tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Message", protobuf]),
         tests("Routing", ["Routing"]),
@@ -136,6 +136,6 @@ let package = Package(
         tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
         // A stage that tests start and kill; it is no part of the product.
         .executableTarget(name: "stage-probe", dependencies: ["Bus", logging], path: "Tests/StageProbe", swiftSettings: strict),
-        tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
+        tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["java", "python"]),
     ]
 )
