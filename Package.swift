@@ -120,7 +120,7 @@ let package = Package(
             path: "Services/Signalbox", swiftSettings: strict),
 
         tests("Tidy"),
-        tests("Bus", ["Bus", "TestSupport", logging]),
+        tests("Bus", ["Bus", "CRdKafka", "TestSupport", logging]),
         tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Configuration", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Store", "Message", protobuf]),
         tests("Routing", ["Routing"]),
@@ -158,7 +158,7 @@ let package = Package(
         .target(name: "CCodec", path: "Tests/Benchmarks/CCodec"),
         .executableTarget(
             name: "codec-bench", dependencies: ["SMPP", "CCodec", nioCore], path: "Tests/Benchmarks/Codec", swiftSettings: strict),
-        tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["python"]),
+        tests("LocalBroker", ["LocalBroker", nioCore, nioPosix, logging], exclude: ["java", "python"]),
         .executableTarget(
             name: "stage-bench",
             dependencies: [

@@ -1,3 +1,4 @@
+import CRdKafka
 import Logging
 import Testing
 
@@ -30,6 +31,23 @@ struct `Kafka properties` {
                 "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "gw", "sasl.password": "hunter2",
             ], logger: Logger(label: "test"))
         _ = try Admin(configuration)
+    }
+
+    @Test(arguments: [KafkaHandle.Kind.producer, .consumer])
+    func `every client of ours has them, and they win over our own settings`(kind: KafkaHandle.Kind) throws {
+        let properties = [
+            "security.protocol": "sasl_ssl", "sasl.mechanisms": "SCRAM-SHA-256", "sasl.username": "gw", "sasl.password": "hunter2",
+            "ssl.endpoint.identification.algorithm": "none", "reconnect.backoff.ms": "77",
+        ]
+        let configuration = BusConfiguration(
+            bootstrap: "127.0.0.1:1", clientID: "test", properties: properties, logger: Logger(label: "test"))
+        let handle = try KafkaHandle(kind, configuration: configuration, settings: kind == .consumer ? [("group.id", "g")] : [])
+        for (name, expected) in properties {
+            var value = [CChar](repeating: 0, count: 256)
+            var size = value.count
+            #expect(rd_kafka_conf_get(rd_kafka_conf(handle.raw), name, &value, &size) == RD_KAFKA_CONF_OK)
+            #expect(text(of: value) == expected, "\(name)")
+        }
     }
 
     @Test(arguments: [

@@ -24,7 +24,9 @@ let topics = arguments[5].split(separator: ":").map(String.init)
 guard topics.count == 2 else { exit(64) }
 
 LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-let configuration = BusConfiguration(bootstrap: broker, clientID: name, logger: Logger(label: name))
+let properties = ProcessInfo.processInfo.environment["SIGNALBOX_KAFKA_PROPERTIES"] ?? ""
+let configuration = BusConfiguration(
+    bootstrap: broker, clientID: name, properties: try BusConfiguration.parseProperties(properties), logger: Logger(label: name))
 var consumer = ConsumerSettings(group: group, topics: [topics[0]], instance: membership == "static" ? name : nil)
 consumer.sessionTimeoutMilliseconds = 3_000
 if membership == "range" { consumer.assignor = .range }
