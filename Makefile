@@ -9,7 +9,7 @@ DEBUG := .build/debug/signalbox
 SOURCES := Package.swift Shared Services Tests
 PYTHON_TESTS := Tests/Integration $(wildcard Tests/*/python)
 
-.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker lint format clean
+.PHONY: help deps venv build debug run test test-swift test-integration test-kafka soak bench-broker bench-egress lint format clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -49,6 +49,9 @@ soak: debug venv ## 4,000 random schedules and three minutes of kills (SIGNALBOX
 
 bench-broker: build venv ## measure the local broker against librdkafka's mock cluster
 	.venv/bin/python Tests/Benchmarks/broker_bench.py --signalbox $(RELEASE)
+
+bench-egress: build venv ## measure how near the egress comes to window x sessions / round trip
+	.venv/bin/python Tests/Benchmarks/egress_bench.py --signalbox $(RELEASE)
 
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)

@@ -18,6 +18,7 @@ PREFIX = "9988"
 @pytest.fixture(scope="module")
 def provider(own_gateway):
     running = Provider(own_gateway, "alpha", 0).start()
+    apply(own_gateway, connector("alpha", running.port))
     own_gateway.run("route", "add", "--prefix", PREFIX, "--connector", "alpha")
     yield running
     running.stop()
