@@ -23,8 +23,7 @@ struct OpenEntry: Equatable {
         message.clearBody()
         message.options = []
         let record = encode(message)
-        var expires = message.expiresAt > now ? message.expiresAt + grace : now + defaultLife
-        if submission.reportExpiresAt > now { expires = submission.reportExpiresAt }
+        let expires = message.expiresAt > now ? message.expiresAt + grace : now + defaultLife
         // A provider may give several parts one id, and then reports on them together.
         var seen: Set<String> = []
         let distinct = submission.smscids.filter { seen.insert($0).inserted }

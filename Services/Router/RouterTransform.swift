@@ -30,9 +30,7 @@ final class RouterTransform: StageTransform {
 
     func route(_ message: ShortMessage, _ table: RoutingTable, _ now: Int64) -> [OutgoingRecord] {
         func refuse(_ status: Status, _ text: String) -> [OutgoingRecord] {
-            // A connector gave it back: it was charged, and ends like any other that a provider refused, so that billing hears of it.
-            if !message.triedConnectors.isEmpty { return [Self.refused(message, status, text, now)] }
-            return Reports.end(message, as: status, reason: 0, text: text, at: now, reportID: ids.next(now: now))
+            Reports.end(message, as: status, reason: 0, text: text, at: now, reportID: ids.next(now: now))
         }
         if message.expiresAt != 0, message.expiresAt <= now { return refuse(.expired, "validity period ended before routing") }
         if message.scheduledAt > now {
@@ -56,18 +54,6 @@ final class RouterTransform: StageTransform {
             routed.times.routed = now
             return [OutgoingRecord(topic: Topics.routed, key: message.destination.number, value: encode(routed))]
         }
-    }
-
-    private static func refused(_ message: ShortMessage, _ status: Status, _ text: String, _ now: Int64) -> OutgoingRecord {
-        var submission = Submission()
-        submission.message = message
-        submission.message.times.answered = now
-        submission.connector = message.triedConnectors.last ?? ""
-        submission.status = status
-        submission.reason = message.refusal
-        submission.reasonText = message.refusalText.isEmpty ? text : "\(text); \(message.refusalText)"
-        return OutgoingRecord(
-            topic: Topics.submitted, key: receiptKey(submission.connector, String(message.msgid)), value: encode(submission))
     }
 
     /// It waits as it came, and is neither routed nor priced before it is due: routes, prices and balances of that moment count.

@@ -25,7 +25,7 @@ CASES = [
 def measure(gateway, number, window, sessions, delay, count):
     from client import Client
     from gateway import wait_for
-    from provider import Provider, apply, connector
+    from egress_provider import Provider, apply, connector
 
     name, prefix = f"bench{number}", f"77{number}"
     provider = Provider(gateway, name, number)
@@ -42,7 +42,7 @@ def measure(gateway, number, window, sessions, delay, count):
         def state():
             return next(one for one in gateway.json("connector", "list")["connectors"] if one["name"] == name)
 
-        wait_for("all wait in the queue", lambda: state()["queued"] == count and state()["sessions"] == sessions, 120, 0.5)
+        wait_for("all wait in the queue", lambda: (state()["queued"] or 0) >= count and state()["sessions"] == sessions, 120, 0.5)
         gateway.run("connector", "unhold", name)
         wait_for("all are sent", lambda: len(provider.events("ANSWER")) >= count, 300, 0.5)
         times = [event.milliseconds for event in provider.events("SUBMIT")]

@@ -6,7 +6,7 @@ import pytest
 
 from client import Client
 from gateway import wait_for
-from provider import Provider, apply, connector
+from egress_provider import Provider, apply, connector
 
 #: the simulator's magic numbers (docs/smpp.md)
 MAGIC = "999"

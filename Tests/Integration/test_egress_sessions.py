@@ -10,7 +10,7 @@ import pytest
 
 from client import Client
 from gateway import executable, wait_for
-from provider import Provider, apply, connector
+from egress_provider import Provider, apply, connector
 
 PREFIX = "9988"
 
