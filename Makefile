@@ -71,6 +71,9 @@ bench-billing: deps ## measure prices and bookings against a bare COPY of the sa
 bench-routelog: deps ## measure the message log against a bare COPY of the same rows
 	swift run -c release stage-bench routelog $(MESSAGES)
 
+bench-egress: build venv ## measure how near the egress comes to window x sessions / round trip
+	.venv/bin/python Tests/Benchmarks/egress_bench.py --signalbox $(RELEASE)
+
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)
 

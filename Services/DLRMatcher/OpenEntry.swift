@@ -27,9 +27,7 @@ struct OpenEntry: Equatable {
         message.options = []
         let record = encode(message)
         let expires: Int64
-        if submission.reportExpiresAt > now {
-            expires = submission.reportExpiresAt
-        } else if let expirySeconds {
+        if let expirySeconds {
             expires = now + Int64(expirySeconds) * 1_000
         } else {
             expires = message.expiresAt > now ? message.expiresAt + grace : now + defaultLife

@@ -107,8 +107,7 @@ extension ProviderConnector {
             case .putOff: leave(slot.outgoing)
             case .taken(let smscids):
                 let record = Outcome.submitted(
-                    slot.outgoing.message, connector: name, smscids: smscids, expectsReports: configuration.dlrSupport,
-                    reportExpireSeconds: configuration.outgoing.reportExpireSeconds)
+                    slot.outgoing.message, connector: name, smscids: smscids, expectsReports: configuration.dlrSupport)
                 complete(slot.outgoing, [record])
             }
             return

@@ -34,8 +34,6 @@ public struct OutgoingOptions: Sendable, Equatable {
     public var onTimeout = OnTimeout.resend
     /// The greatest age of a message that has no validity period of its own, counted from its acceptance (VP); nil = none.
     public var validitySeconds: Int?
-    /// How long a delivery report is awaited (DLREXPIRE); nil = by the message's validity.
-    public var reportExpireSeconds: Int?
 
     // MARK: Ids
 
@@ -144,8 +142,8 @@ extension OutgoingOptions {
     static let keywords = [
         "STATIC", "DLR_SUPPORT", "WAITBEFORECONNECT", "MAXFAILEDCONNECTS", "MAXFAILEDSLEEP", "TCPSOURCEIP", "TCPSOURCEPORT", "SSL",
         "SSL_KEYFILE", "SSL_CAFILE", "SSL_VERIFY", "SSL_SERVERNAME", "OUTBINDLISTEN", "ADDRTON", "ADDRNPI", "ADDRESSRANGE",
-        "INTERFACEVERSION", "ERRORMAP", "RETRYSCHEME", "RETRYTIME", "MAXTRIES", "RESPONSETIMEOUT", "ONTIMEOUT", "VP", "DLREXPIRE", "HEXID",
-        "SMSCIDFORMAT", "DLRMINMATCHLENGTH", "LONGMESSAGE", "DEFAULT_CHARCODE_TEXT", "FORCE_DCS", "SERVICETYPE", "DISABLE_UCS2_DOWNGRADE",
+        "INTERFACEVERSION", "ERRORMAP", "RETRYSCHEME", "RETRYTIME", "MAXTRIES", "RESPONSETIMEOUT", "ONTIMEOUT", "VP", "SMSCIDFORMAT",
+        "DLRMINMATCHLENGTH", "LONGMESSAGE", "DEFAULT_CHARCODE_TEXT", "FORCE_DCS", "SERVICETYPE", "DISABLE_UCS2_DOWNGRADE",
         "ENABLE_UCS2_UPGRADE", "DEFAULT_SOURCEADDR", "DEFAULT_SOURCEADDRTON", "DEFAULT_SOURCEADDRNPI", "FORCE_SOURCEADDR",
     ]
 }
@@ -174,7 +172,6 @@ extension OptionReader {
         options.responseTimeoutSeconds = integer("RESPONSETIMEOUT", 1...3_600) ?? options.responseTimeoutSeconds
         options.onTimeout = word("ONTIMEOUT") ?? options.onTimeout
         options.validitySeconds = integer("VP", 1...100_000_000)
-        options.reportExpireSeconds = integer("DLREXPIRE", 1...100_000_000)
         options.messageIDs = messageIDStyle()
         options.idMatchLength = integer("DLRMINMATCHLENGTH", 1...64)
         options.longMessages = word("LONGMESSAGE") ?? options.longMessages
@@ -230,10 +227,11 @@ extension OptionReader {
         return OutgoingOptions.Source(number: number, ton: ton, npi: npi)
     }
 
-    /// HEXID is EMG's short form of the commonest oddity: hex in the answer, decimal in the receipt.
+    /// With HEXID the matcher of receipts knows both spellings: here they stay as they are.
     private mutating func messageIDStyle() -> OutgoingOptions.MessageIDStyle {
-        let isHex = flag("HEXID") ?? false
-        guard let text = text("SMSCIDFORMAT") else { return isHex ? .fixed(response: .hex, receipt: .decimal) : .automatic }
+        guard let text = text("SMSCIDFORMAT") else {
+            return section.last("HEXID") == nil ? .automatic : .fixed(response: .text, receipt: .text)
+        }
         if text.uppercased() == "AUTO" { return .automatic }
         let words = text.uppercased().split(separator: "/").map { OutgoingOptions.MessageIDStyle.Spelling(rawValue: String($0)) }
         if words.count == 1, let both = words[0] { return .fixed(response: both, receipt: both) }

@@ -691,9 +691,6 @@ public nonisolated struct Submission: Sendable {
   /// On sms.refunds: the provider had taken it, and did not deliver it.
   public var taken: Bool = false
 
-  /// Until when a report is waited for, where the connector says (DLREXPIRE); 0 = by the message's validity.
-  public var reportExpiresAt: Int64 = 0
-
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1574,7 +1571,7 @@ nonisolated extension Delayed: SwiftProtobuf.Message, SwiftProtobuf._MessageImpl
 
 nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Submission"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{1}connector\0\u{1}smscids\0\u{1}status\0\u{1}reason\0\u{3}reason_text\0\u{1}parts\0\u{4}\u{d}report_expires_at\0\u{2}\u{5}taken\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}message\0\u{1}connector\0\u{1}smscids\0\u{1}status\0\u{1}reason\0\u{3}reason_text\0\u{1}parts\0\u{2}\u{12}taken\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1589,7 +1586,6 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 5: try { try decoder.decodeSingularUInt32Field(value: &self.reason) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self.reasonText) }()
       case 7: try { try decoder.decodeSingularUInt32Field(value: &self.parts) }()
-      case 20: try { try decoder.decodeSingularSFixed64Field(value: &self.reportExpiresAt) }()
       case 25: try { try decoder.decodeSingularBoolField(value: &self.taken) }()
       default: break
       }
@@ -1622,9 +1618,6 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if self.parts != 0 {
       try visitor.visitSingularUInt32Field(value: self.parts, fieldNumber: 7)
     }
-    if self.reportExpiresAt != 0 {
-      try visitor.visitSingularSFixed64Field(value: self.reportExpiresAt, fieldNumber: 20)
-    }
     if self.taken != false {
       try visitor.visitSingularBoolField(value: self.taken, fieldNumber: 25)
     }
@@ -1640,7 +1633,6 @@ nonisolated extension Submission: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.reasonText != rhs.reasonText {return false}
     if lhs.parts != rhs.parts {return false}
     if lhs.taken != rhs.taken {return false}
-    if lhs.reportExpiresAt != rhs.reportExpiresAt {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

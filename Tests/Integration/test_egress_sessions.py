@@ -10,7 +10,7 @@ import pytest
 
 from client import Client
 from gateway import executable, wait_for
-from scripted_provider import Provider, apply, connector
+from egress_provider import Provider, apply, connector
 
 PREFIX = "9988"
 
@@ -18,6 +18,7 @@ PREFIX = "9988"
 @pytest.fixture(scope="module")
 def provider(own_gateway):
     running = Provider(own_gateway, "alpha", 0).start()
+    apply(own_gateway, connector("alpha", running.port))
     own_gateway.run("route", "add", "--prefix", PREFIX, "--connector", "alpha")
     yield running
     running.stop()

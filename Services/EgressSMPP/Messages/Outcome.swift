@@ -8,7 +8,7 @@ import ServiceKit
 enum Outcome {
     /// The provider took every part.
     static func submitted(
-        _ message: ShortMessage, connector: String, smscids: [String], expectsReports: Bool, reportExpireSeconds: Int? = nil
+        _ message: ShortMessage, connector: String, smscids: [String], expectsReports: Bool
     ) -> OutgoingRecord {
         var submission = Submission()
         submission.message = message
@@ -17,9 +17,6 @@ enum Outcome {
         submission.smscids = smscids
         submission.parts = UInt32(smscids.count)
         submission.status = expectsReports && message.awaitsReport ? .submitted : .relayed
-        if let reportExpireSeconds {
-            submission.reportExpiresAt = submission.message.times.answered + Int64(reportExpireSeconds) * 1_000
-        }
         return record(submission)
     }
 
