@@ -47,10 +47,12 @@ struct PartWriter: Sendable {
 
     private func addressed(_ original: ShortMessage) -> ShortMessage {
         var message = original
+        // What a route or a pool chose stands before the message's own sender, and what the connector forces before both.
+        let chosen = message.hasSendSource ? message.sendSource : message.source
         if let forced = options.forcedSource {
-            message.source = address(forced)
-        } else if message.source.number.isEmpty, let source = options.defaultSource {
-            message.source = address(source)
+            message.sendSource = address(forced)
+        } else if chosen.number.isEmpty, let source = options.defaultSource {
+            message.sendSource = address(source)
         }
         return message
     }
