@@ -153,7 +153,7 @@ final class Consumer {
     /// consumed.
     ///
     /// Every partition begins at an offset that is named here, never at librdkafka's "stored" one. There are two ways in which
-    /// that ends at the earliest record although there is a committed offset, both in rdkafka_assignment.c (2.0 to 2.13): an answer to
+    /// that ends at the earliest record although there is a committed offset, both in rdkafka_assignment.c (2.0.2 to 2.15): an answer to
     /// OffsetFetch is taken for a partition that went and came again since it was asked for, and one that says
     /// UNSTABLE_OFFSET_COMMIT is taken for "no offset" where the assignment changed meanwhile.
     private static func rebalance(

@@ -85,14 +85,22 @@ def build_client(folder):
     return str(binary)
 
 
-def latency(address, topic, rate, seconds=5.0):
-    """Milliseconds from produce to acknowledgement, p50 and p99, at `rate` records a second."""
+def forget(folder):
+    """Lets go of what the system keeps of the log in memory."""
+    for file in folder.rglob("*.log"):
+        with open(file, "rb") as log:
+            os.fdatasync(log.fileno())
+            os.posix_fadvise(log.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def latency(address, topic, rate, seconds=5.0, while_running=None):
+    """Milliseconds from produce to acknowledgement, p50 and p99, at `rate` records a second; no longer than a process runs."""
     taken = []
     p = Producer({"bootstrap.servers": address, "acks": "all", "enable.idempotence": True, "linger.ms": 0, "socket.nagle.disable": True})
     p.produce(topic, VALUE)
     p.flush(10)
     sent, began = 0, time.perf_counter()
-    while (now := time.perf_counter()) - began < seconds:
+    while (now := time.perf_counter()) - began < seconds and (while_running is None or while_running.poll() is None):
         due = int((now - began) * rate)
         while sent < due:
             stamp = time.perf_counter()
@@ -164,6 +172,14 @@ def measure(options, folder, broker, client):
     seconds = broker.start()
     table.append((f"recovery of {size} MiB after SIGKILL ({journal} MiB of journal), s", f"{seconds:.2f}", "", ""))
     table.append(("resident after recovery, MiB", f"{broker.resident()[0]:.0f}", "", ""))
+    create(broker.address, "hot")
+    alone = latency(broker.address, "hot", 1000)
+    forget(folder / "data")
+    reader = subprocess.Popen([client, "consume", broker.address, "bench-0", "0", str(PARTITIONS)], stdout=subprocess.PIPE)
+    beside = latency(broker.address, "hot", 1000, while_running=reader)
+    reader.communicate()
+    for name, (p50, p99) in (("alone", alone), ("beside a reader of cold data", beside)):
+        table.append((f"produce latency p50, p99 at 1,000/s {name}, ms", f"{p50:.2f}, {p99:.2f}", "", ""))
     print("| " + " | ".join(table[0]) + " |\n|---|---|---|---|")
     for line in table[1:]:
         print("| " + " | ".join(line) + " |")
