@@ -58,7 +58,8 @@ def test_submit_multi_sends_to_each_and_names_those_that_it_could_not_send_to(ga
     assert {report.receipt_id for report in reports} == {identity}
     assert {report.source.decode() for report in reports} == {"46701000001", "46701000002", "46701000003"}
     assert texts(gateway).count("to many of you") == 3
-    assert gateway.one("SELECT count(*) FROM routelog WHERE msgid >= %s AND destaddr LIKE '4670100000_'", (int(identity),)) == 3
+    logged = "SELECT count(*) FROM routelog WHERE msgid >= %s AND msgtype = 1 AND destaddr LIKE '4670100000_'"
+    wait_for("each message has its row", lambda: gateway.one(logged, (int(identity),)) == 3)
     session.socket.close()
 
 
