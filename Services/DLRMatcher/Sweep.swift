@@ -16,8 +16,8 @@ enum Sweep {
         let late = try connection.query(
             """
             SELECT e.source, e.record, bool_or(o.closed_by IS NULL) AS is_open
-            FROM early_receipt e JOIN open_dlr o
-                ON o.connector = e.connector AND (o.match_key = e.match_key OR o.match_key = ANY(e.other_keys))
+            FROM early_receipt e CROSS JOIN LATERAL unnest(e.match_key || e.other_keys) AS k(key)
+                JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key
             WHERE e.received < now() - interval '2 seconds'
             GROUP BY e.source, e.record LIMIT \(batch)
             """)
@@ -52,8 +52,8 @@ enum Sweep {
         _ = try connection.execute(
             """
             WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - interval '1 hour'
-                AND NOT EXISTS (SELECT FROM open_dlr o WHERE o.closed_by IS NULL AND o.connector = e.connector
-                    AND (o.match_key = e.match_key OR o.match_key = ANY(e.other_keys)))
+                AND NOT EXISTS (SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
+                    JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key WHERE o.closed_by IS NULL)
                 RETURNING connector, smscid, source, record, received)
             INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
             SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
