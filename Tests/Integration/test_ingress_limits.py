@@ -281,6 +281,8 @@ def test_a_full_queue_makes_the_ingress_refuse_and_others_are_not_concerned(gate
         gateway.sql("INSERT INTO general_option (ordinal, key, value) VALUES (900, 'MAXTOTALQUEUESIZE', '3')")
         wait_for("all queues together are full", is_full, 30, 0.2)
         assert ask(neighbour, SUBMIT_SM, 11, submit_body(registered=0))[0] == RMSGQFUL
+        gateway.sql("DELETE FROM general_option WHERE key = 'MAXTOTALQUEUESIZE'")
+        wait_for("there is room for all again", lambda: not is_full(), 30, 0.2)
         session.socket.close()
         neighbour.socket.close()
     finally:
