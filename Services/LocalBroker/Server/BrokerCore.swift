@@ -132,15 +132,25 @@ final class BrokerCore {
             } else {
                 startRound()
             }
-        } else if state.round.isEmpty, !replies.isEmpty, storageFailing {
-            // The round under way may wait for long. Nothing that was decided since rests in these answers but refusals.
-            let ready = replies
-            replies.removeAll(keepingCapacity: true)
+        } else if storageFailing, !replies.isEmpty {
+            // The round under way may wait for long. Nothing that was decided since rests in these answers but refusals. Where a
+            // round is begun behind it (a new producer's id, say), what only reads or was refused must not wait with that.
+            let nothingDecided = state.round.isEmpty
+            let ready = replies.filter { nothingDecided || Self.needsNoDisk($0.to.api) }
+            replies.removeAll { nothingDecided || Self.needsNoDisk($0.to.api) }
             deliver(ready)
         } else if state.round.isEmpty, !replies.isEmpty {
             // Nothing new was decided, but what these answers rest on may be in the round under way.
             inflight?.replies += replies
             replies.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// Requests that read, and produce, which a failing disk refuses before it decides anything.
+    private static func needsNoDisk(_ api: APIKey) -> Bool {
+        switch api {
+        case .produce, .fetch, .listOffsets, .metadata, .findCoordinator, .apiVersions, .describeCluster, .describeConfigs: true
+        default: false
         }
     }
 

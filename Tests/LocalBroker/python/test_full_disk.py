@@ -102,6 +102,12 @@ def fill_and_recover(disk, broker, topic):
             return STORAGE_ERROR in codes
 
         until(refused)
+        # A new producer wants an id, which cannot be written down now. Others are told no all the same, and can read.
+        late = producer(broker.address, **{"enable.idempotence": True, "message.timeout.ms": 120000, "retry.backoff.max.ms": 200})
+        late.produce(topic, b"late")
+        late.poll(1)
+        codes.clear()
+        until(refused)
         # Reading goes on, and shows everything that was acknowledged so far.
         before = list(acknowledged)
         there = values(broker.address, topic, partitions=1)
@@ -111,8 +117,8 @@ def fill_and_recover(disk, broker, topic):
     finally:
         done.set()
         writer.join()
-    assert failed == [] and len(acknowledged) == len(sent)
+    assert failed == [] and len(acknowledged) == len(sent) and late.flush(60) == 0
     for _ in range(2):
         there = values(broker.address, topic, partitions=1)
-        assert [value for value in there if value not in (b"hasty",)] == sorted(first + sent)
+        assert [value for value in there if value not in (b"hasty", b"late")] == sorted(first + sent)
         broker.restart(True)
