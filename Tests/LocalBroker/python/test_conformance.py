@@ -33,7 +33,7 @@ def test_kafka_python_reads_what_librdkafka_compressed_and_the_other_way_round(s
     p = KafkaProducer(bootstrap_servers=shared_broker, acks="all", compression_type=theirs, linger_ms=5)
     for n in range(1000):
         p.send(topic, b"p%04d" % n, key=b"%d" % n, headers=[("n", b"%d" % n)])
-    p.flush(30)
+    assert p.flush(30) == 0
     p.close()
     expected = sorted([b"p%04d" % n for n in range(1000)] + [b"r%04d" % n for n in range(1000)])
     assert values(shared_broker, topic, partitions=2) == expected
@@ -62,7 +62,7 @@ def test_times_are_found_in_compressed_batches(shared_broker, topic, codec):
     start = 1_700_000_000_000
     for n in range(1000):
         p.produce(topic, b"%d" % n, partition=0, timestamp=start + n * 1000)
-    p.flush(30)
+    assert p.flush(30) == 0
     admin = AdminClient({"bootstrap.servers": shared_broker})
     asked = admin.list_offsets({TopicPartition(topic, 0): OffsetSpec.for_timestamp(start + 555_000)})
     found = [future.result(10).offset for future in asked.values()]
