@@ -46,9 +46,24 @@ def provider(own_gateway):
     set_options(
         gateway, "mobile", TYPE="OUTGOING", PROTOCOL="SMPP", ADDRESS=f"127.0.0.1:{running.port}", USERNAME="x", PASSWORD="x", STATIC=1,
         REASSEMBLE=1)
-    set_options(gateway, "smpp-in1", REASSEMBLE=1, REASSEMBLETIME=5)
     gateway.run("route", "add", "--traffic", "mo", "--prefix", "72", "--connector", "smpp-in1", "--to-account", "demo")
+    set_options(gateway, "smpp-in1", REASSEMBLETIME=5, REASSEMBLE=1)
     wait_for("the provider is bound", lambda: running.is_bound)
+    references = iter(range(100, 200))
+
+    def waits():
+        """Whether a part waits: then the routers have all of the above."""
+        client = PartClient(gateway.smpp_port, "46705550000", next(references), [1])
+        client.connect()
+        client.submit_all()
+        client.close()
+        identity = int(client.answered[0].message_id)
+        table = "SELECT count(*) FROM message_part WHERE msgid = %s"
+        ended = "SELECT count(*) FROM routelog WHERE msgid = %s AND status >= 3"
+        wait_for("the router has read it", lambda: gateway.one(table, (identity,)) or gateway.one(ended, (identity,)))
+        return gateway.one(table, (identity,))
+
+    wait_for("parts wait for each other", waits)
     yield running
     running.stop()
 
