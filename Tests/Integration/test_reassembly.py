@@ -9,7 +9,7 @@ import smpplib.consts
 
 from client import Client, Submission
 from gateway import wait_for
-from ingress import set_options
+from ingress import add_connector, new_account, set_options
 from provider import DELIVER_SM, PythonProvider
 
 TEXT = "".join(f"{number:03d} of a text that three parts hold. " for number in range(10))
@@ -23,8 +23,8 @@ def header(reference, number, total=None):
 class PartClient(Client):
     """Hands in the parts of TEXT, each a submit_sm with a header, in the order given."""
 
-    def __init__(self, port, destination, reference, order):
-        super().__init__(port, 0, destination=destination, esm_class=smpplib.consts.SMPP_GSMFEAT_UDHI)
+    def __init__(self, port, destination, reference, order, **more):
+        super().__init__(port, 0, destination=destination, esm_class=smpplib.consts.SMPP_GSMFEAT_UDHI, **more)
         for number in reversed(order):
             submission = Submission(number, 1)
             submission.text = Octets(header(reference, number) + PARTS[number - 1])
@@ -47,13 +47,15 @@ def provider(own_gateway):
         gateway, "mobile", TYPE="OUTGOING", PROTOCOL="SMPP", ADDRESS=f"127.0.0.1:{running.port}", USERNAME="x", PASSWORD="x", STATIC=1,
         REASSEMBLE=1)
     gateway.run("route", "add", "--traffic", "mo", "--prefix", "72", "--connector", "smpp-in1", "--to-account", "demo")
-    set_options(gateway, "smpp-in1", REASSEMBLETIME=5, REASSEMBLE=1)
+    #: a client connector whose parts wait for longer than any test, and one where they wait for five seconds
+    _, running.patient_port = add_connector(gateway, REASSEMBLE=1)
+    _, running.hasty_port = add_connector(gateway, REASSEMBLE=1, REASSEMBLETIME=5)
     wait_for("the provider is bound", lambda: running.is_bound)
-    references = iter(range(100, 200))
+    references, running.account = iter(range(100, 200)), new_account(gateway)
 
     def waits():
         """Whether a part waits: then the routers have all of the above."""
-        client = PartClient(gateway.smpp_port, "46705550000", next(references), [1])
+        client = PartClient(running.hasty_port, "46705550000", next(references), [1], account=new_account(gateway))
         client.connect()
         client.submit_all()
         client.close()
@@ -75,7 +77,7 @@ def submits(gateway, destination):
 def test_parts_of_a_client_reach_the_provider_as_one_message_split_anew(own_gateway, provider):
     gateway = own_gateway
     assert len(PARTS) == 3
-    client = PartClient(gateway.smpp_port, "46705550001", 17, [3, 1, 2])
+    client = PartClient(provider.patient_port, "46705550001", 17, [3, 1, 2], account=provider.account)
     client.connect()
     client.submit_all()
     client.receive_all()
@@ -97,7 +99,7 @@ def test_parts_of_a_client_reach_the_provider_as_one_message_split_anew(own_gate
 
 def test_parts_that_wait_in_vain_go_on_as_they_came(own_gateway, provider):
     gateway = own_gateway
-    client = PartClient(gateway.smpp_port, "46705550002", 18, [1, 3])
+    client = PartClient(provider.hasty_port, "46705550002", 18, [1, 3], account=provider.account)
     client.connect()
     start = time.monotonic()
     client.submit_all()
@@ -134,3 +136,29 @@ def deliver(provider, content):
     with provider._lock:
         provider._sessions[-1].sendall(struct.pack(">IIII", 16 + len(body), DELIVER_SM, 0, next(provider._sequences)) + body)
     return provider.answers.get(timeout=20)
+
+
+def test_no_part_is_lost_and_no_message_comes_twice_while_routers_die(own_gateway, provider):
+    gateway, count = own_gateway, 200
+    client = Client(
+        provider.patient_port, 0, esm_class=smpplib.consts.SMPP_GSMFEAT_UDHI, destination="46705550003", account=provider.account)
+    orders = [(message, number) for message in range(count) for number in (1, 2)]
+    # Neighbours in disorder: parts of some ten messages are on their way at a time.
+    orders.sort(key=lambda order: (order[0] + order[1] * 37 % 10, order[1]))
+    for place, (message, number) in reversed(list(enumerate(orders))):
+        submission = Submission(place, 1)
+        submission.text = Octets(header(message, number, 2) + b"%03d/%d " % (message, number))
+        client.to_submit.append(submission)
+    client.connect()
+    for kill in range(1, 4):
+        client.run_until(lambda: len(client.answered) >= len(orders) * kill // 4, 60)
+        gateway.wait_restarted("router", gateway.kill("router"))
+    client.submit_all()
+    client.receive_all()
+    client.linger(1)
+    assert client.reconnects == 0 and len(client.answered) == len(orders)
+    told = [identity for identity, _ in client.receipts]
+    assert len(told) == len(set(told)) == len(orders), "a report for each part, once"
+    client.close()
+    texts = sorted(event.text for event in submits(gateway, "46705550003"))
+    assert texts == ["%03d/1 %03d/2 " % (message, message) for message in range(count)]
