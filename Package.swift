@@ -97,7 +97,9 @@ let package = Package(
                 "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
                 nioPosix, nioSSL, logging, lifecycle,
             ]),
-        service("Router", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "Routing", logging, lifecycle]),
+        service(
+            "Router",
+            ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "SMPPMessage", "Routing", logging, lifecycle]),
         service(
             "Billing",
             ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),

@@ -6,7 +6,8 @@ import ServiceKit
 
 /// One decision per message, over the plan as it stands when the batch begins.
 ///
-/// A batch that is processed again yields the same: decisions are drawn from the message, numbers of pools are found by its id.
+/// A batch that is processed again yields the same: decisions are drawn from the message, numbers of pools are found by its id,
+/// parts of long messages by theirs.
 final class RouterTransform: StageTransform {
     private static let tidyMilliseconds: Int64 = 60_000
 
@@ -14,6 +15,7 @@ final class RouterTransform: StageTransform {
     private let live: () -> LiveState
     private let ids: SharedMessageIDs
     private let numbers: PoolNumbers
+    private let parts: PartJoiner
     private var lastTidy: Int64 = 0
 
     init(
@@ -24,6 +26,7 @@ final class RouterTransform: StageTransform {
         self.live = live
         self.ids = ids
         numbers = PoolNumbers(connect: connect)
+        parts = PartJoiner(connect: connect)
     }
 
     /// What becomes of one message.
@@ -37,7 +40,9 @@ final class RouterTransform: StageTransform {
         let plan = plan()
         let live = live()
         let now = wallClockMilliseconds()
-        let messages = try batch.map { try decode(ShortMessage.self, $0) }
+        var output = StageOutput()
+        let messages = try parts.joined(
+            try batch.map { (try decode(ShortMessage.self, $0), $0.position) }, plan, now, records: &output.records)
         let originals = try answered(messages, plan)
         let withContent = plan.usesContent
         var fates: [Fate] = []
@@ -46,7 +51,6 @@ final class RouterTransform: StageTransform {
             fates.append(fate(of: message, originals[index], plan, live, withContent, now))
         }
         let senders = try replacedSenders(messages, fates, plan)
-        var output = StageOutput()
         output.records.reserveCapacity(batch.count)
         for (message, fate) in zip(messages, fates) {
             switch fate {
@@ -65,15 +69,18 @@ final class RouterTransform: StageTransform {
                 output.records += send(message, choice, now)
             }
         }
+        if plan.reassembles { output.records += try parts.givenUp(isUsed: true, now) }
         return output
     }
 
     func idle() throws -> StageOutput {
         let now = wallClockMilliseconds()
-        guard now - lastTidy >= Self.tidyMilliseconds, !plan().pools.isEmpty else { return StageOutput() }
+        let plan = plan()
+        let output = StageOutput(records: try parts.givenUp(isUsed: plan.reassembles, now))
+        guard now - lastTidy >= Self.tidyMilliseconds, !plan.pools.isEmpty else { return output }
         lastTidy = now
         try numbers.tidy()
-        return StageOutput()
+        return output
     }
 
     // MARK: Deciding

@@ -67,6 +67,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var systemType: String
     /// ALLOWROUTE and the other keywords of routing beyond ROUTE, ROUTEDLR and REDIRECT.
     public var routing: RoutingOptions
+    /// Long messages on their way in.
+    public var text: TextOptions
     /// What only connectors have that clients bind to.
     public var incoming: IncomingOptions
     /// What only connectors have that bind to a provider.

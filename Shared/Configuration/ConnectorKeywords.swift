@@ -12,7 +12,7 @@ enum ConnectorKeywords {
     /// We bind to providers.
     static let outgoing = OutgoingOptions.keywords
     /// Character sets, addresses as sent, long messages.
-    static let text: [String] = []
+    static let text = TextOptions.keywords
     static let routing = routingKeywords
     /// Money and delivery reports.
     static let money = ["DEFAULT_CHARGE", "DLREXPIRE", "HEXID", "NODLR"]

@@ -45,7 +45,8 @@ extension ConnectorConfiguration {
             dlrSupport: reader.flag("DLR_SUPPORT") ?? speaksReports,
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
             money: reader.moneyOptions(), systemType: reader.text("SYSTEMTYPE") ?? "", routing: reader.routingOptions(),
-            incoming: reader.incomingOptions(direction), outgoing: reader.outgoingOptions(direction), isDisabled: isDisabled,
+            text: reader.textOptions(), incoming: reader.incomingOptions(direction), outgoing: reader.outgoingOptions(direction),
+            isDisabled: isDisabled,
             entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)

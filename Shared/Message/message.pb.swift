@@ -253,6 +253,49 @@ public nonisolated enum Status: SwiftProtobuf.Enum, Swift.CaseIterable {
 
 }
 
+/// How a message stands that may be a part of a long one.
+public nonisolated enum Joining: SwiftProtobuf.Enum, Swift.CaseIterable {
+  public typealias RawValue = Int
+  case unspecified // = 0
+
+  /// It waited for the others in vain: it goes on alone where nothing else became of it meanwhile.
+  case givenUp // = 1
+
+  /// It is whole, or goes on alone: it never waits again.
+  case done // = 2
+  case UNRECOGNIZED(Int)
+
+  public init() {
+    self = .unspecified
+  }
+
+  public init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .givenUp
+    case 2: self = .done
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  public var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .givenUp: return 1
+    case .done: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  public static let allCases: [Joining] = [
+    .unspecified,
+    .givenUp,
+    .done,
+  ]
+
+}
+
 /// TON and NPI as in SMPP 3.4, 5.2.5 and 5.2.6 (EMG uses the same numbers).
 public nonisolated struct Address: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -610,11 +653,41 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
     set {_uniqueStorage()._reportPerPart = newValue}
   }
 
+  /// The messages that came in as its parts, itself among them: each hears of it as it asked to.
+  public var joined: [JoinedPart] {
+    get {_storage._joined}
+    set {_uniqueStorage()._joined = newValue}
+  }
+
+  public var joining: Joining {
+    get {_storage._joining}
+    set {_uniqueStorage()._joining = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// A message that came in as a part of a long one and was put together with the others.
+public nonisolated struct JoinedPart: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  public var msgid: Int64 = 0
+
+  public var reportRequest: ReportRequest = .none
+
+  public var intermediateReports: Bool = false
+
+  public var clientReference: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// A part of a message, with the id that the provider gave it.
@@ -883,6 +956,10 @@ nonisolated extension ReportRequest: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Status: SwiftProtobuf._ProtoNameProviding {
   public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STATUS_UNSPECIFIED\0\u{1}STATUS_ACCEPTED\0\u{1}STATUS_ROUTED\0\u{1}STATUS_QUEUED\0\u{1}STATUS_SUBMITTED\0\u{1}STATUS_BUFFERED\0\u{2}\u{5}STATUS_RELAYED\0\u{1}STATUS_DELIVERED\0\u{1}STATUS_FAILED\0\u{1}STATUS_EXPIRED\0\u{1}STATUS_DELETED\0\u{1}STATUS_UNDELIVERABLE\0\u{1}STATUS_REJECTED\0\u{1}STATUS_UNKNOWN\0")
+}
+
+nonisolated extension Joining: SwiftProtobuf._ProtoNameProviding {
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0JOINING_UNSPECIFIED\0\u{1}JOINING_GIVEN_UP\0\u{1}JOINING_DONE\0")
 }
 
 nonisolated extension Address: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -1187,7 +1264,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0\u{4}\u{4}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{3}report_connector\0\u{3}report_per_part\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0\u{4}\u{4}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{3}report_connector\0\u{3}report_per_part\0\u{2}\u{4}joined\0\u{1}joining\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1223,6 +1300,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _clientDestination: Address? = nil
     var _reportConnector: String = String()
     var _reportPerPart: Bool = false
+    var _joined: [JoinedPart] = []
+    var _joining: Joining = .unspecified
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1266,6 +1345,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _clientDestination = source._clientDestination
       _reportConnector = source._reportConnector
       _reportPerPart = source._reportPerPart
+      _joined = source._joined
+      _joining = source._joining
     }
   }
 
@@ -1317,6 +1398,8 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 42: try { try decoder.decodeSingularMessageField(value: &_storage._clientDestination) }()
         case 45: try { try decoder.decodeSingularStringField(value: &_storage._reportConnector) }()
         case 46: try { try decoder.decodeSingularBoolField(value: &_storage._reportPerPart) }()
+        case 50: try { try decoder.decodeRepeatedMessageField(value: &_storage._joined) }()
+        case 51: try { try decoder.decodeSingularEnumField(value: &_storage._joining) }()
         default: break
         }
       }
@@ -1428,6 +1511,12 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if _storage._reportPerPart != false {
         try visitor.visitSingularBoolField(value: _storage._reportPerPart, fieldNumber: 46)
       }
+      if !_storage._joined.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._joined, fieldNumber: 50)
+      }
+      if _storage._joining != .unspecified {
+        try visitor.visitSingularEnumField(value: _storage._joining, fieldNumber: 51)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1470,10 +1559,57 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._clientDestination != rhs_storage._clientDestination {return false}
         if _storage._reportConnector != rhs_storage._reportConnector {return false}
         if _storage._reportPerPart != rhs_storage._reportPerPart {return false}
+        if _storage._joined != rhs_storage._joined {return false}
+        if _storage._joining != rhs_storage._joining {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension JoinedPart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".JoinedPart"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{3}report_request\0\u{3}intermediate_reports\0\u{3}client_reference\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularSFixed64Field(value: &self.msgid) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.reportRequest) }()
+      case 3: try { try decoder.decodeSingularBoolField(value: &self.intermediateReports) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.clientReference) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.msgid != 0 {
+      try visitor.visitSingularSFixed64Field(value: self.msgid, fieldNumber: 1)
+    }
+    if self.reportRequest != .none {
+      try visitor.visitSingularEnumField(value: self.reportRequest, fieldNumber: 2)
+    }
+    if self.intermediateReports != false {
+      try visitor.visitSingularBoolField(value: self.intermediateReports, fieldNumber: 3)
+    }
+    if !self.clientReference.isEmpty {
+      try visitor.visitSingularStringField(value: self.clientReference, fieldNumber: 4)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: JoinedPart, rhs: JoinedPart) -> Bool {
+    if lhs.msgid != rhs.msgid {return false}
+    if lhs.reportRequest != rhs.reportRequest {return false}
+    if lhs.intermediateReports != rhs.intermediateReports {return false}
+    if lhs.clientReference != rhs.clientReference {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

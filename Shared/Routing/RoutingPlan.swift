@@ -22,11 +22,13 @@ public struct ConnectorFacts: Sendable, Hashable {
     /// ROUTESAT: where answers go to what came in here, where the account names nothing.
     public var routeSAT: String?
     public var numbers: NumberRules
+    /// REASSEMBLE, REASSEMBLETIME: parts that come in here wait so many seconds for each other; nil = not at all.
+    public var reassemblySeconds: Int?
 
     public init(
         name: String, isOutgoing: Bool, sends: Bool = true, allowsRoute: Bool = false, route: String? = nil, routeAccount: String? = nil,
         routeDLR: String? = nil, redirect: String? = nil, pool: String? = nil, poolLookup: String? = nil, routeSAT: String? = nil,
-        numbers: NumberRules = .init()
+        numbers: NumberRules = .init(), reassemblySeconds: Int? = nil
     ) {
         self.name = name
         self.isOutgoing = isOutgoing
@@ -40,6 +42,7 @@ public struct ConnectorFacts: Sendable, Hashable {
         self.poolLookup = poolLookup
         self.routeSAT = routeSAT
         self.numbers = numbers
+        self.reassemblySeconds = reassemblySeconds
     }
 }
 
@@ -112,6 +115,9 @@ public struct RoutingPlan: Sendable {
         self.costs = costs
         routeCount = routes.count
     }
+
+    /// Whether parts of long messages are put together anywhere.
+    public var reassembles: Bool { connectors.values.contains { $0.reassemblySeconds != nil } }
 
     /// Whether a decision may ask for the message's text or options; where not, they need not be read.
     public var usesContent: Bool {

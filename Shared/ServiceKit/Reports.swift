@@ -63,10 +63,27 @@ public enum Reports {
         }
     }
 
-    /// The report on its way to the client, and its own line in the log (EMG's type 5).
-    /// - Parameter target: the connector that delivers it; `nil` = the account's `routedlr`, else where the original came in.
+    /// The report on its way to the client, and its own line in the log (EMG's type 5). Of a message that was put together from
+    /// parts, each part's id gets a report that asked for one.
+    /// - Parameters:
+    ///   - id: the report's own; asked once for each report.
+    ///   - target: the connector that delivers it; `nil` = the account's `routedlr`, else where the original came in.
     public static func reportRecords(
-        for original: ShortMessage, report: Report, id: Int64, at now: Int64, to target: String? = nil
+        for original: ShortMessage, report: Report, id: @autoclosure () -> Int64, at now: Int64, to target: String? = nil
+    ) -> [OutgoingRecord] {
+        guard !original.joined.isEmpty else { return single(for: original, report: report, id: id(), at: now, to: target) }
+        let status = report.status
+        return original.joined.flatMap { part -> [OutgoingRecord] in
+            guard status.isFinal ? wants(part.reportRequest, status) : part.intermediateReports else { return [] }
+            var told = original
+            told.msgid = part.msgid
+            told.clientReference = part.clientReference
+            return single(for: told, report: report, id: id(), at: now, to: target)
+        }
+    }
+
+    private static func single(
+        for original: ShortMessage, report: Report, id: Int64, at now: Int64, to target: String?
     ) -> [OutgoingRecord] {
         let target = target ?? home(of: original)
         var message = ShortMessage()

@@ -72,7 +72,7 @@ public enum RoutingStore {
             sends: !connector.isDisabled && connector.isSpoken && (!isOutgoing || connector.mode != .receive),
             allowsRoute: options.allowsRoute, route: connector.route, routeAccount: options.routeUser, routeDLR: connector.routeDLR,
             redirect: connector.redirect, pool: options.satPoolCreate, poolLookup: options.satPoolLookup, routeSAT: options.routeSAT,
-            numbers: options.numbers)
+            numbers: options.numbers, reassemblySeconds: connector.text.reassemblySeconds)
     }
 
     private static func accounts(_ connection: Connection) throws(DatabaseError) -> [String: AccountFacts] {

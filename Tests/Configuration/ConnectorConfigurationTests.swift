@@ -67,6 +67,15 @@ import Testing
         #expect(!dumped.contains("geheim") && !"\(connector)".contains("geheim"))
     }
 
+    @Test(
+        "parts wait for each other only where the connector says so",
+        arguments: [("", nil), ("REASSEMBLE", 300), ("REASSEMBLE=1\nREASSEMBLETIME=5", 5), ("REASSEMBLE=0\nREASSEMBLETIME=5", nil)]
+            as [(String, Int?)])
+    func reassembly(lines: String, seconds: Int?) {
+        let connectors = check("TYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERDB\n" + lines).connectors
+        #expect(connectors.map(\.text.reassemblySeconds) == [seconds])
+    }
+
     @Test("all faults of a section are reported together") func faultsTogether() {
         let (connectors, diagnostics) = check(
             "TYPE=SIDEWAYS\nPROTOCOL=SMMP\nADDRESS=host:99999\nINSTANCES=0\nMODE=up\nWINDOWSIZE=x\nSTATIC=perhaps\nKEEPALIVE=-1")
@@ -87,6 +96,8 @@ import Testing
             ("TYPE=INCOMING\nPROTOCOL=UCP\nADDRESS=h:1\nUSERDB", "not supported yet"),
             ("TYPE=INCOMING\nPROTOCOL=UCP\nADDRESS=h\nUSERDB", "host:port"),
             ("TYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERNAME=a\nREDIRECT=nowhere", "no such connector"),
+            ("TYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERNAME=a\nREASSEMBLETIME=9", "no effect without REASSEMBLE"),
+            ("TYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERDB\nREASSEMBLE\nREASSEMBLETIME=0", "from 1 to 86400"),
         ])
     func contradictions(lines: String, words: String) {
         let diagnostics = check(lines).diagnostics

@@ -3,7 +3,9 @@
 import pytest
 
 from gateway import wait_for
+from ingress import free_port, set_options
 from interop.kannel import Kannel
+from provider import PythonProvider
 
 LONG = "A long message that Kannel cuts into parts by itself. " * 6
 
@@ -12,6 +14,22 @@ LONG = "A long message that Kannel cuts into parts by itself. " * 6
 def kannel(gateway):
     running = Kannel(gateway.smpp_port, "demo", "secret")
     yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def phones(gateway):
+    """A provider that brings messages from phones, for the account that Kannel binds with."""
+    running = PythonProvider(free_port()).start()
+    gateway.sql("INSERT INTO connector (name, type, protocol, position) VALUES ('phones', 'OUTGOING', 'SMPP', 70)")
+    set_options(
+        gateway, "phones", TYPE="OUTGOING", PROTOCOL="SMPP", ADDRESS=f"127.0.0.1:{running.port}", USERNAME="x", PASSWORD="x", STATIC=1)
+    gateway.run("route", "add", "--traffic", "mo", "--prefix", "7277", "--connector", "smpp-in1", "--to-account", "demo")
+    wait_for("the provider is bound", lambda: running.is_bound)
+    yield running
+    gateway.sql("DELETE FROM route WHERE prefix = '7277'")
+    gateway.sql("DELETE FROM connector_option WHERE connector = 'phones'")
+    gateway.sql("DELETE FROM connector WHERE name = 'phones'")
     running.stop()
 
 
@@ -50,6 +68,23 @@ def test_a_message_of_kannels_is_delivered_and_reported(gateway, kannel, number,
         assert submits()[0].text == text
     else:
         assert "".join(event.text for event in submits()).count("cuts into parts") == 6
+
+
+def test_a_message_from_a_phone_reaches_kannels_service(kannel, phones):
+    sent = []
+
+    def told():
+        """What the service was asked, of which the first may have come before the routers knew the route."""
+        sent.append(f"Hello {len(sent)} to Kannel")
+        assert phones.deliver("46709990002", "72770", sent[-1]) == 0
+        try:
+            return wait_for("Kannel asks its service", lambda: kannel.endpoint.of("/mo"), 3)
+        except AssertionError:
+            return []
+
+    (query,) = wait_for("a message comes through", told)
+    assert query["from"].lstrip("+") == "46709990002" and query["to"].lstrip("+") == "72770"
+    assert query["text"] == sent[-1] and query["coding"] == "0"
 
 
 def test_kannel_keeps_its_session(kannel):
