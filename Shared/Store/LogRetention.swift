@@ -47,6 +47,8 @@ public enum LogRetention {
     ///   - tables: named by our own pattern.
     private static func advance(_ connection: Connection, to day: Int64, dropping tables: [String]) throws {
         try connection.transaction {
+            // In the order of `signalbox_ensure_partitions`, which takes this one before it locks the tables.
+            _ = try connection.query("SELECT pg_advisory_xact_lock(1397180238, 1)")
             try SummaryStore.lock(connection)
             try connection.script("SET LOCAL lock_timeout = '5s'; LOCK TABLE ONLY routelog IN ACCESS EXCLUSIVE MODE")
             try SummaryStore.sumUpAll(connection, before: day * 24)

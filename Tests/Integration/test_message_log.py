@@ -3,11 +3,12 @@
 import os
 import re
 import stat
+import subprocess
 
 import pytest
 
 from client import Client
-from gateway import wait_for
+from gateway import executable, wait_for
 
 ACCOUNTS = {"clear": "plain", "silent": "none", "sealed": "encrypted"}
 DIFFERENCES = """
@@ -87,6 +88,31 @@ def test_an_account_says_whether_its_texts_are_kept(log_gateway):
     for table in ["routelog", "messageoption", "messagebody"]:
         found = gateway.sql(f"SELECT t::text FROM {table} t WHERE msgid = ANY(%s) AND t::text LIKE %s", ([silent, sealed], "%attempt%"))
         assert found == []
+
+
+def test_without_a_key_texts_are_left_out_and_the_operator_hears_of_it(log_gateway):
+    gateway = log_gateway
+    # A second instance, started without the file of keys.
+    path = gateway.place / "keyless.log"
+    environment = gateway.environment | {
+        "SIGNALBOX_INSTANCE": "routelog-1", "SIGNALBOX_DATABASE_URL": gateway.state["database_url"],
+        "SIGNALBOX_KAFKA": gateway.state["kafka"]}
+    with open(path, "wb") as output:
+        keyless = subprocess.Popen(
+            [str(executable()), "run", "routelog"], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
+    try:
+        detail = "SELECT detail FROM service_instance WHERE instance = 'routelog-1' AND state = 'healthy'"
+        wait_for(
+            "the detail says so",
+            lambda: any("texts of 1 account are left out" in text for (text,) in gateway.sql(detail)))
+        # Two instances share the partitions: some of these are written by the one that has no key, and none in the clear.
+        ids = send(gateway, "sealed", 20)
+        sealed = gateway.one("SELECT count(*) FROM messagebody WHERE msgid = ANY(%s) AND keyid IS NOT NULL", (ids,))
+        assert gateway.one("SELECT count(*) FROM messagebody WHERE msgid = ANY(%s)", (ids,)) == sealed
+    finally:
+        keyless.terminate()
+        assert keyless.wait(30) == 0
+    assert path.read_text().count("message texts are left out") == 1
 
 
 def test_a_connector_says_whether_bodies_and_options_are_kept(log_gateway):
