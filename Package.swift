@@ -104,7 +104,7 @@ let package = Package(
             "Billing",
             ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", "Pricing", "Routing", logging, lifecycle]),
         service("DLRMatcher", ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", logging, lifecycle]),
-        service("RouteLog", ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", logging, lifecycle]),
+        service("RouteLog", ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", logging, lifecycle]),
         service("Delay", ["ServiceKit", "Bus", "Database", "Store", "Message", protobuf, logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
         service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),

@@ -1,17 +1,26 @@
 import Database
-import Message
 import ServiceKit
+import Store
 
 /// Writes folded rows: COPY into a temporary table, then one merge. All in one transaction per batch; a repeated batch changes nothing.
 final class LogWriter {
     private static let partitionDays = 3
     private static let partitionCheckMilliseconds: Int64 = 600_000
+    private static let policyCheckMilliseconds: Int64 = 1_000
 
     private let connection: Connection
+    private let keys: BodyKeys?
+    private let onPolicy: (LogPolicy) -> Void
     private var partitionsChecked: Int64 = 0
+    private var policy = LogPolicy()
+    private var policyVersion: Int64?
+    private var policyChecked: Int64 = 0
 
-    init(_ connection: Connection) throws {
+    /// - Parameter onPolicy: hears each policy that is read.
+    init(_ connection: Connection, keys: BodyKeys?, onPolicy: @escaping (LogPolicy) -> Void) throws {
         self.connection = connection
+        self.keys = keys
+        self.onPolicy = onPolicy
         _ = try connection.execute(
             """
             CREATE TEMP TABLE log_batch (
@@ -32,15 +41,42 @@ final class LogWriter {
         partitionsChecked = now
     }
 
-    func write(_ rows: [LogRow]) throws {
-        guard !rows.isEmpty else { return }
+    /// Now and then while there is nothing to write.
+    func idle() throws {
+        try ensurePartitions()
+        guard monotonicMilliseconds() - policyChecked > LogWriter.policyCheckMilliseconds else { return }
+        _ = try connection.transaction { try readPolicy() }
+    }
+
+    /// Reads the policy again where the configuration changed: so a change holds for all that is written after it.
+    /// - Returns: the first id that is still logged.
+    private func readPolicy() throws -> Int64 {
+        let now = try connection.query("SELECT (SELECT version FROM configuration_version), (SELECT first_msgid FROM log_horizon)")[0]
+        let version = try now.optionalInt(0) ?? 0
+        if policyVersion != version {
+            policy = try LogPolicy(connection)
+            policyVersion = version
+            onPolicy(policy)
+        }
+        policyChecked = monotonicMilliseconds()
+        return try now.optionalInt(1) ?? 0
+    }
+
+    func write(_ all: [LogRow]) throws {
+        guard !all.isEmpty else { return }
         try ensurePartitions()
         try connection.transaction {
+            // Retention moves the horizon under this table's exclusive lock: behind ours it stands still.
+            try connection.script("LOCK TABLE ONLY routelog IN ROW EXCLUSIVE MODE")
+            let horizon = try readPolicy()
+            // What comes after its day was dropped would begin that day anew.
+            let rows = all.filter { $0.msgid >= horizon }
+            guard !rows.isEmpty else { return }
             _ = try connection.copyIn("COPY log_batch FROM STDIN") { writer in
                 for row in rows { try LogWriter.copy(row, &writer) }
             }
             _ = try connection.execute(LogWriter.merge)
-            try LogWriter.writeContents(rows, connection)
+            try LogContents.write(rows, connection, policy, keys)
             try LogWriter.noteHours(rows, connection)
         }
     }
@@ -144,73 +180,4 @@ final class LogWriter {
             account_currency = COALESCE(r.account_currency, EXCLUDED.account_currency),
             charge_revision = GREATEST(r.charge_revision, EXCLUDED.charge_revision)
         """
-
-    /// Bodies and options, which only the first record of a message carries.
-    private static func writeContents(_ rows: [LogRow], _ connection: Connection) throws {
-        let messages = rows.compactMap(\.content).filter { $0.type != .deliveryReport }
-        if !messages.isEmpty {
-            _ = try connection.execute(
-                """
-                INSERT INTO messagebody (msgid, body, udh, charcode)
-                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING
-                """,
-                [
-                    .intArray(messages.map(\.msgid)),
-                    .textArray(messages.map { $0.body.encoding == .binary ? hex($0.body.data) : $0.body.text }),
-                    .textArray(messages.map { $0.body.udh.isEmpty ? nil : hex($0.body.udh) }),
-                    .textArray(messages.map { charcode($0.body.encoding) }),
-                ])
-        }
-        var ids: [Int64?] = []
-        var names: [String?] = []
-        var values: [String?] = []
-        for row in rows {
-            for (name, value) in row.content.map(options) ?? [] {
-                ids.append(row.msgid)
-                names.append(name)
-                values.append(value)
-            }
-        }
-        guard !ids.isEmpty else { return }
-        _ = try connection.execute(
-            """
-            INSERT INTO messageoption (msgid, optionname, optionvalue)
-            SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING
-            """, [.intArray(ids), .textArray(names), .textArray(values)])
-    }
-
-    /// What has no column in `routelog`, by EMG's option names.
-    private static func options(_ message: ShortMessage) -> [(String, String)] {
-        guard message.type != .deliveryReport else { return [] }
-        var options: [(String, String)] = message.options.map { ($0.name, $0.value) }
-        func add(_ name: String, _ value: some BinaryInteger) { if value != 0 { options.append((name, String(value))) } }
-        add("SOURCEADDRTON", message.source.ton)
-        add("SOURCEADDRNPI", message.source.npi)
-        add("DESTADDRTON", message.destination.ton)
-        add("DESTADDRNPI", message.destination.npi)
-        add("PRIORITY", message.priority)
-        add("DLR", message.reportRequest.rawValue)
-        add("DCS", message.body.dataCoding)
-        add("VP", message.expiresAt)
-        add("DELTIME", message.scheduledAt)
-        if !message.remoteIp.isEmpty { options.append(("REMOTEIP", message.remoteIp)) }
-        return options
-    }
-
-    private static func charcode(_ encoding: Encoding) -> String {
-        switch encoding {
-        case .gsm7: "GSM7"
-        case .latin1: "LATIN1"
-        case .ucs2: "UCS2"
-        case .binary: "BINARY"
-        case .utf8: "UTF8"
-        case .ascii: "ASCII"
-        case .unspecified, .UNRECOGNIZED: ""
-        }
-    }
-
-    private static func hex(_ bytes: some Sequence<UInt8>) -> String {
-        let digits = Array("0123456789ABCDEF".utf8)
-        return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-    }
 }

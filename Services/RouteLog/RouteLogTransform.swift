@@ -2,13 +2,25 @@ package import Bus
 package import Database
 import Message
 import ServiceKit
+package import Store
 
 /// Folds a batch by message and writes each message once.
 package final class RouteLogTransform: StageTransform {
     private let connect: () throws -> Connection
+    private let keys: BodyKeys?
+    private let onPolicy: (LogPolicy) -> Void
     private var writer: LogWriter?
 
-    package init(connect: @escaping () throws -> Connection) { self.connect = connect }
+    /// - Parameters:
+    ///   - keys: for the texts of accounts that want them encrypted; without keys these are left out.
+    ///   - onPolicy: hears what is to be logged, each time when it was read.
+    package init(
+        connect: @escaping () throws -> Connection, keys: BodyKeys? = nil, onPolicy: @escaping (LogPolicy) -> Void = { _ in }
+    ) {
+        self.connect = connect
+        self.keys = keys
+        self.onPolicy = onPolicy
+    }
 
     package func process(_ batch: [Record]) throws -> StageOutput {
         var rows: [Int64: LogRow] = [:]
@@ -37,13 +49,13 @@ package final class RouteLogTransform: StageTransform {
     }
 
     package func idle() throws -> StageOutput {
-        try usable().ensurePartitions()
+        try usable().idle()
         return StageOutput()
     }
 
     private func usable() throws -> LogWriter {
         if let writer { return writer }
-        let fresh = try LogWriter(try connect())
+        let fresh = try LogWriter(try connect(), keys: keys, onPolicy: onPolicy)
         writer = fresh
         return fresh
     }

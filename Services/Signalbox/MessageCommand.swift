@@ -58,7 +58,8 @@ struct MessageCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            guard let story = try store.withConnection({ try MessageStore.show($0, msgid: id) }) else {
+            let keys = try store.bodyKeys()
+            guard let story = try store.withConnection({ try MessageStore.show($0, msgid: id, keys: keys) }) else {
                 throw StoreError.notFound("message \(id) in the log (a message appears there within a second or so)")
             }
             try output.print(story, text: MessageText.text(story))
@@ -84,6 +85,7 @@ enum MessageText {
             let parts = message.parts.map { $0 == 1 ? ", 1 part" : ", \($0) parts" } ?? ""
             add("text", "\"\(printable(text))\" (\(story.body?.charcode ?? "?")\(parts))")
         }
+        if let missing = story.body?.missing { add("text", "(\(missing))") }
         add("original", message.originalID.map(String.init))
         for (label, time) in [
             ("accepted", message.acceptedAt), ("routed", message.routedAt), ("priced", message.pricedAt),

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Database
 import Foundation
+import Store
 
 /// Where the database and Kafka are: from a running `up`, or from the environment. For every command that needs one.
 ///
@@ -46,6 +47,13 @@ struct StoreOptions: ParsableArguments {
             case databaseURL = "database_url"
             case kafka
         }
+    }
+
+    /// The keys of encrypted texts, where they are at hand: SIGNALBOX_BODY_KEY_FILE, else those that `up` keeps in its directory.
+    func bodyKeys() throws -> BodyKeys? {
+        if let path = ProcessInfo.processInfo.environment[BodyKeys.variable], !path.isEmpty { return try BodyKeys.load(path: path) }
+        let path = (data ?? Self.defaultDirectory) + "/body.keys"
+        return FileManager.default.isReadableFile(atPath: path) ? try BodyKeys.load(path: path) : nil
     }
 
     /// Runs `body` with a connection to the database.

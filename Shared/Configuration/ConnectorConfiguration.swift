@@ -63,6 +63,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var defaultCharge: Money?
     /// How its delivery reports are understood.
     public var money: MoneyOptions
+    /// What the message log keeps of its messages.
+    public var log: LogOptions
     /// SMPP's system_type (SYSTEMTYPE).
     public var systemType: String
     /// ALLOWROUTE and the other keywords of routing beyond ROUTE, ROUTEDLR and REDIRECT.

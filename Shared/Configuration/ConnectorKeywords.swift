@@ -1,6 +1,6 @@
 /// The keywords of a CONNECTOR section that do what they say, by the part of the gateway that honours them.
 enum ConnectorKeywords {
-    static let working = connection + incoming + outgoing + text + routing + money
+    static let working = connection + incoming + outgoing + text + routing + money + log
 
     /// Both directions.
     static let connection = [
@@ -14,6 +14,8 @@ enum ConnectorKeywords {
     /// Character sets, addresses as sent, long messages.
     static let text = TextOptions.keywords
     static let routing = routingKeywords
+    /// The message log.
+    static let log = LogOptions.keywords
     /// Money and delivery reports.
     static let money = ["DEFAULT_CHARGE", "DLREXPIRE", "HEXID", "NODLR"]
 }

@@ -44,9 +44,9 @@ extension ConnectorConfiguration {
             route: reader.text("ROUTE"), routeDLR: reader.text("ROUTEDLR"), redirect: reader.text("REDIRECT"),
             dlrSupport: reader.flag("DLR_SUPPORT") ?? speaksReports,
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
-            money: reader.moneyOptions(), systemType: reader.text("SYSTEMTYPE") ?? "", routing: reader.routingOptions(),
-            text: reader.textOptions(), incoming: reader.incomingOptions(direction), outgoing: reader.outgoingOptions(direction),
-            isDisabled: isDisabled,
+            money: reader.moneyOptions(), log: reader.logOptions(), systemType: reader.text("SYSTEMTYPE") ?? "",
+            routing: reader.routingOptions(), text: reader.textOptions(), incoming: reader.incomingOptions(direction),
+            outgoing: reader.outgoingOptions(direction), isDisabled: isDisabled,
             entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)

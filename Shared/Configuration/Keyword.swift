@@ -64,7 +64,8 @@ struct Keyword: Sendable {
     /// and those that users recall beyond them.
     static let table: [Scope: [String: Keyword]] = [
         .general: make(
-            works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING", "MAXTOTALQUEUESIZE"] + generalMoney,
+            works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING", "MAXTOTALQUEUESIZE"] + generalMoney
+                + generalLog,
             needless: [
                 "BACKEND": "queues are Kafka topics", "BACKEND_DLR": "open reports are kept in PostgreSQL",
                 "PERSISTFILES": "everything is persistent", "SPOOLDIR": "everything is kept in Kafka and PostgreSQL",
@@ -75,7 +76,7 @@ struct Keyword: Sendable {
             ],
             notYet: [
                 "CONNECTOR_LOGLEVEL", "DEFAULT_CHARGE", "DEFAULT_CHARCODE_TEXT",
-                "DISABLE_CREDITS", "DISABLE_MESSAGEBODY", "DISABLE_MESSAGEOPTION", "LOGLEVEL", "PDULOG", "PDULOGDB",
+                "DISABLE_CREDITS", "LOGLEVEL", "PDULOG", "PDULOGDB",
                 "PROFILING_THRESHOLD", "USERS", "USERDB", "MAXTOTALQUEUESIZE",
             ]),
         .section(.connector): make(
@@ -85,7 +86,7 @@ struct Keyword: Sendable {
                 "SUBADDRESS", "USERS", "ACCESS", "BLACKLIST", "WHITELIST", "XAUTH", "XAUTHUSERNAME", "XAUTHPASSWORD", "SSL",
                 "SSL_KEYFILE", "MESSAGELENGTH", "ROUTE", "ROUTEDLR", "ALLOWROUTE", "REDIRECT", "NODLR", "DLR_TO_SAME_IP",
                 "DEFAULT_MSGTYPE", "DEFAULT_SMSCOP", "DEFAULT_CHARCODE_TEXT", "DEFAULT_CHARGE", "QUOTEDSUBJECT",
-                "DISABLE_UCS2_DOWNGRADE", "ENABLE_UCS2_UPGRADE", "DISABLE_MESSAGEBODY", "DISABLE_MESSAGEOPTION",
+                "DISABLE_UCS2_DOWNGRADE", "ENABLE_UCS2_UPGRADE",
                 "ADDRTON", "ADDRNPI", "ADDRESSRANGE", "FORCE_SOURCEADDR", "FORCE_DESTADDR", "DEFAULT_SOURCEADDR",
                 "DEFAULT_SOURCEADDRTON", "DEFAULT_SOURCEADDRNPI", "REGEXP", "REMOVEPREFIX", "REQUIREPREFIX",
                 "SERVICETYPE", "INTERFACEVERSION", "LOGINSPERMIN", "MAXFAILEDCONNECTS", "MAXFAILEDSLEEP", "WAITBEFORECONNECT",

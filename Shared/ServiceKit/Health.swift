@@ -10,13 +10,17 @@ public final class Health: Sendable {
     }
 
     private let components = Mutex<[String: State]>([:])
+    private let notes = Mutex<[String: String]>([:])
 
     public init() {}
 
     public func set(_ component: String, _ state: State) { components.withLock { $0[component] = state } }
     public func remove(_ component: String) { components.withLock { _ = $0.removeValue(forKey: component) } }
 
-    /// `healthy` only when every component is; else the first trouble, in words.
+    /// What an operator should know although the process does its work; nil takes it back.
+    public func note(_ component: String, _ text: String?) { notes.withLock { $0[component] = text } }
+
+    /// `healthy` only when every component is; else the first trouble, in words; notes where all is well.
     public var summary: (state: String, detail: String) {
         let all = components.withLock { $0 }.sorted { $0.key < $1.key }
         var starting: String?
@@ -28,7 +32,8 @@ public final class Health: Sendable {
             }
         }
         if let starting { return ("starting", starting) }
-        return all.isEmpty ? ("starting", "") : ("healthy", "")
+        let told = notes.withLock { $0 }.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
+        return all.isEmpty ? ("starting", "") : ("healthy", told.joined(separator: "; "))
     }
 
     /// What a stage reports, as the state of `component`.

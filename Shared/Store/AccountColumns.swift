@@ -35,7 +35,8 @@ public enum AccountColumns {
             "lastfailedlogin": .server(isTime: true), "lastip": .server(isTime: false), "lastipstr": .server(isTime: false),
             "lockeduntil": .time, "allowpostpaid": .zeroOne, "failedlogins": .integer(0...Int64(Int32.max)),
             "created": .server(isTime: true),
-            "charge_on": .word(["accept", "send", "delivery"]), "dlr_per_part": .flag, "currency": .text,
+            "charge_on": .word(["accept", "send", "delivery"]), "dlr_per_part": .flag,
+            "logbody": .word(["plain", "none", "encrypted"]), "currency": .text,
         ]
         for name in [
             "usergroup", "fullname", "company", "phone", "route", "routedlr", "routing", "routesat", "foresourceaddr", "satpoolcreate",

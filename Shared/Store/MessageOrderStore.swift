@@ -100,12 +100,19 @@ public enum MessageOrderStore {
             """, [.int(msgid), .text(account), .text(kind.rawValue), .int(due), .bytes(record)]) == 1
     }
 
-    /// The log shows what will be sent.
+    /// The log shows what will be sent; of an account whose texts are not kept in the clear, that there was another text.
     public static func replaceBody(
         _ connection: Connection, msgid: Int64, body: String, udh: String?, parts: Int
     ) throws(DatabaseError) {
         try connection.execute(
-            "UPDATE messagebody SET body = $2, udh = $3 WHERE msgid = $1", [.int(msgid), .text(body), .optional(udh)])
+            """
+            UPDATE messagebody b SET body = CASE WHEN c.clear THEN $2 END, udh = CASE WHEN c.clear THEN $3 END, keyid = NULL, sealed = NULL
+            FROM (
+                SELECT NOT EXISTS (
+                    SELECT FROM routelog r JOIN emguser u USING (username) WHERE r.msgid = $1 AND u.logbody <> 'plain') AS clear
+            ) c
+            WHERE b.msgid = $1
+            """, [.int(msgid), .text(body), .optional(udh)])
         try connection.execute(
             "UPDATE routelog SET npdus = $2, note = 'replaced by its sender' WHERE msgid = $1", [.int(msgid), .int(parts)])
     }

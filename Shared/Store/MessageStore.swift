@@ -145,6 +145,8 @@ public struct MessageStory: Sendable, Encodable {
         public var text: String?
         public var udh: String?
         public var charcode: String?
+        /// Why there is no text; nil where there is one.
+        public var missing: String?
     }
 
     /// One movement of money for the message.
@@ -176,11 +178,12 @@ public struct MessageStory: Sendable, Encodable {
 
 public enum MessageStore {
     /// The whole story of a message, in one round trip; nil where the log has no such id.
-    public static func show(_ connection: Connection, msgid: Int64) throws(DatabaseError) -> MessageStory? {
+    /// - Parameter keys: for texts that are encrypted; without them the story says that they are.
+    public static func show(_ connection: Connection, msgid: Int64, keys: BodyKeys? = nil) throws(DatabaseError) -> MessageStory? {
         let id: [SQLValue] = [.int(msgid)]
         let answers = try connection.pipeline([
             ("SELECT \(LoggedMessage.columns) FROM routelog WHERE msgid = $1", id),
-            ("SELECT body, udh, charcode FROM messagebody WHERE msgid = $1", id),
+            ("SELECT body, udh, charcode, keyid, sealed FROM messagebody WHERE msgid = $1", id),
             ("SELECT optionname, optionvalue FROM messageoption WHERE msgid = $1", id),
             ("SELECT \(LoggedMessage.columns) FROM routelog WHERE origid = $1 AND msgid <> $1 ORDER BY msgid LIMIT 100", id),
             ("SELECT kind, amount, balance_after, at, note FROM ledger WHERE msgid = $1 ORDER BY at, kind", id),
@@ -188,8 +191,7 @@ public enum MessageStore {
         guard let row = answers[0].first else { return nil }
         var story = MessageStory(message: try LoggedMessage(row), body: nil, options: [:], reports: [], bookings: [])
         if let body = answers[1].first {
-            story.body = MessageStory.Body(
-                text: try body.optionalText(0), udh: try body.optionalText(1), charcode: try body.optionalText(2))
+            story.body = try self.body(body, msgid, keys)
         }
         for option in answers[2] { story.options[try option.text(0)] = try option.optionalText(1) ?? "" }
         for report in answers[3] { story.reports.append(try LoggedMessage(report)) }
@@ -200,5 +202,22 @@ public enum MessageStore {
                     at: try booking.milliseconds(3), note: try booking.optionalText(4)))
         }
         return story
+    }
+
+    private static func body(_ row: Row, _ msgid: Int64, _ keys: BodyKeys?) throws(DatabaseError) -> MessageStory.Body {
+        var body = MessageStory.Body(
+            text: try row.optionalText(0), udh: try row.optionalText(1), charcode: try row.optionalText(2), missing: nil)
+        guard let keyID = try row.optionalText(3), let sealed = try row.optionalBytes(4) else {
+            if body.text == nil { body.missing = "left out" }
+            return body
+        }
+        do {
+            guard let keys else { throw BodyKeys.Fault.unknownKey(keyID) }
+            let content = try keys.open(sealed, keyID: keyID, msgid: msgid)
+            (body.text, body.udh) = (content.body, content.udh)
+        } catch {
+            body.missing = "\(error)"
+        }
+        return body
     }
 }

@@ -133,6 +133,7 @@ import TestSupport
                 switch column {
                 case "md5password": "5ebe2294ecd0e0f08eab7690d2a6ee69"
                 case "charge_on": "delivery"
+                case "logbody": "encrypted"
                 case "currency": "SEK"
                 case "lockeduntil": "2030-01-01 12:00:00"
                 case "charge_balance_postpaid_limit": "-100"

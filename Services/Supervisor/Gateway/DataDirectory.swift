@@ -1,4 +1,5 @@
 import Foundation
+import Store
 
 /// What `up` keeps in its data directory, and where.
 public struct DataDirectory: Sendable {
@@ -20,6 +21,8 @@ public struct DataDirectory: Sendable {
     /// Ports that were chosen here before.
     public var portsFile: String { path + "/ports.json" }
     public var secretsFile: String { path + "/secrets" }
+    /// Keys of encrypted texts in the message log.
+    public var bodyKeysFile: String { path + "/body.keys" }
     public var logs: String { path + "/log" }
     public var postgresql: String { path + "/postgresql" }
     public var broker: String { path + "/broker" }
@@ -35,6 +38,12 @@ public struct DataDirectory: Sendable {
                 throw UpError("\(directory) cannot be made: \(error.localizedDescription)")
             }
         }
+    }
+
+    /// The file of keys is made once, and never again: without it the texts that it encrypted are lost.
+    func makeBodyKeys() throws(UpError) {
+        guard !FileManager.default.fileExists(atPath: bodyKeysFile) else { return }
+        try DataDirectory.write(Array(BodyKeys.makeFile().utf8), to: bodyKeysFile, mode: 0o600)
     }
 
     /// Writes a file in one step: whoever reads sees the old content or the new one.

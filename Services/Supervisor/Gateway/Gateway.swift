@@ -27,11 +27,13 @@ struct Gateway: Sendable {
             }
         }
         let since = try await onThread { try Connection(url: databaseURL, applicationName: "signalbox up").databaseClock() }
+        let keyFile = try bodyKeyFile()
         for service in GatewayServices.all {
             var variables = ["SIGNALBOX_INSTANCE": GatewayServices.instance(service)]
             variables["SIGNALBOX_HTTP_PORT"] = ports.http[service].map(String.init)
             variables["SIGNALBOX_DATABASE_URL"] = databaseURL
             variables["SIGNALBOX_KAFKA"] = kafka
+            if service == "routelog" { variables[BodyKeys.variable] = keyFile }
             keeper.start(child(service, ["run", service], variables))
         }
         try await waitForServices(databaseURL, since: since)
@@ -138,6 +140,13 @@ struct Gateway: Sendable {
     }
 
     // MARK: Services
+
+    /// The operator's own file of keys, or ours.
+    private func bodyKeyFile() throws -> String {
+        if let own = ProcessInfo.processInfo.environment[BodyKeys.variable], !own.isEmpty { return own }
+        try directory.makeBodyKeys()
+        return directory.bodyKeysFile
+    }
 
     private func child(_ name: String, _ arguments: [String], _ variables: [String: String]) -> ChildSpecification {
         let executable = executable
