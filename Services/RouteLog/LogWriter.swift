@@ -145,22 +145,34 @@ final class LogWriter {
             charge_revision = GREATEST(r.charge_revision, EXCLUDED.charge_revision)
         """
 
+    private static func writeBodies(of messages: [ShortMessage], _ statement: String, _ connection: Connection) throws {
+        guard !messages.isEmpty else { return }
+        _ = try connection.execute(
+            statement,
+            [
+                .intArray(messages.map(\.msgid)),
+                .textArray(messages.map { $0.body.encoding == .binary ? hex($0.body.data) : $0.body.text }),
+                .textArray(messages.map { $0.body.udh.isEmpty ? nil : hex($0.body.udh) }),
+                .textArray(messages.map { charcode($0.body.encoding) }),
+            ])
+    }
+
     /// Bodies and options, which only the first record of a message carries.
     private static func writeContents(_ rows: [LogRow], _ connection: Connection) throws {
         let messages = rows.compactMap(\.content).filter { $0.type != .deliveryReport }
-        if !messages.isEmpty {
-            _ = try connection.execute(
-                """
-                INSERT INTO messagebody (msgid, body, udh, charcode)
-                SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING
-                """,
-                [
-                    .intArray(messages.map(\.msgid)),
-                    .textArray(messages.map { $0.body.encoding == .binary ? hex($0.body.data) : $0.body.text }),
-                    .textArray(messages.map { $0.body.udh.isEmpty ? nil : hex($0.body.udh) }),
-                    .textArray(messages.map { charcode($0.body.encoding) }),
-                ])
-        }
+        try writeBodies(
+            of: messages,
+            """
+            INSERT INTO messagebody (msgid, body, udh, charcode)
+            SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING
+            """, connection)
+        // What was put together from parts counts for more than the part that came under the same id, whichever is read first.
+        try writeBodies(
+            of: messages.filter { !$0.joined.isEmpty },
+            """
+            UPDATE messagebody b SET body = u.t, udh = u.h, charcode = u.c
+            FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS u(m, t, h, c) WHERE b.msgid = u.m
+            """, connection)
         var ids: [Int64?] = []
         var names: [String?] = []
         var values: [String?] = []
