@@ -79,12 +79,27 @@ enum LogContents {
     }
 
     private static func insertPlain(_ messages: [ShortMessage], _ connection: Connection) throws(DatabaseError) {
-        guard !messages.isEmpty else { return }
-        try connection.execute(
+        try writePlain(
+            messages,
             """
             INSERT INTO messagebody (msgid, body, udh, charcode)
             SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) ON CONFLICT DO NOTHING
-            """,
+            """, connection)
+        // What was put together from parts counts for more than the part that came under the same id, whichever is read first.
+        try writePlain(
+            messages.filter { !$0.joined.isEmpty },
+            """
+            UPDATE messagebody b SET body = u.t, udh = u.h, charcode = u.c
+            FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS u(m, t, h, c) WHERE b.msgid = u.m
+            """, connection)
+    }
+
+    private static func writePlain(
+        _ messages: [ShortMessage], _ statement: String, _ connection: Connection
+    ) throws(DatabaseError) {
+        guard !messages.isEmpty else { return }
+        try connection.execute(
+            statement,
             [
                 .intArray(messages.map(\.msgid)), .textArray(messages.map { content($0).body }),
                 .textArray(messages.map { content($0).udh }), .textArray(messages.map { charcode($0.body.encoding) }),
@@ -99,6 +114,11 @@ enum LogContents {
             try connection.execute(
                 "DELETE FROM messagebody WHERE msgid = ANY($1::bigint[]) AND keyid IS NULL", [.intArray(messages.map(\.msgid))])
             return
+        }
+        let joined = messages.filter { !$0.joined.isEmpty }.map(\.msgid)
+        if !joined.isEmpty {
+            // The text of the first part, which came under the same id.
+            try connection.execute("DELETE FROM messagebody WHERE msgid = ANY($1::bigint[])", [.intArray(joined)])
         }
         let sealed = try messages.map { try keys.seal(content($0), msgid: $0.msgid) }
         try connection.execute(

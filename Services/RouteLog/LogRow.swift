@@ -34,7 +34,7 @@ struct LogRow: Equatable {
     var priced: Int64?
     var submitted: Int64?
     var answered: Int64?
-    /// Body and options, known from the first record of a message only.
+    /// Body and options, known from the first record of a message, and from the one that says that it was joined of parts.
     var content: ShortMessage?
 
     init(msgid: Int64) { self.msgid = msgid }
@@ -58,7 +58,7 @@ struct LogRow: Equatable {
         } else {
             raise(.accepted)
         }
-        content = message
+        if content?.joined.isEmpty ?? true { content = message }
     }
 
     mutating func add(_ submission: Submission) {

@@ -99,6 +99,8 @@ final class PartJoiner {
         event.msgid = whole.msgid
         event.at = now
         event.status = .accepted
+        // The log is to have the words of all.
+        event.message = whole
         event.note = "joined of the messages \(whole.joined.map { String($0.msgid) }.joined(separator: ", "))"
         return OutgoingRecord(topic: Topics.events, key: String(whole.msgid), value: encode(event))
     }

@@ -94,6 +94,7 @@ def test_parts_of_a_client_reach_the_provider_as_one_message_split_anew(own_gate
         wait_for("its end is in the log", lambda: gateway.sql(
             "SELECT status, reasontext FROM routelog WHERE msgid = %s", (ids[number],)) == [(10, f"joined into message {whole}")])
     wait_for("the whole's end is in the log", lambda: gateway.one("SELECT status FROM routelog WHERE msgid = %s", (whole,)) == 11)
+    assert gateway.one("SELECT body FROM messagebody WHERE msgid = %s", (whole,)) == TEXT
     assert gateway.one("SELECT count(*) FROM ledger WHERE kind = 1 AND msgid = ANY(%s)", (list(ids.values()),)) == 1
 
 

@@ -2,6 +2,7 @@ import Bus
 import Database
 import Foundation
 import Message
+import RouteLog
 import Routing
 import ServiceKit
 import Testing
@@ -196,5 +197,22 @@ import Testing
         #expect(try told(.delivered) == [3])
         #expect(try told(.undeliverable) == [2, 3])
         #expect(try told(.buffered).isEmpty)
+    }
+
+    @Test(arguments: [false, true]) func `the log has the words of the whole, whichever it reads first`(wholeFirst: Bool) throws {
+        let (url, connection) = try StageFixtures.database()
+        let parts = [Self.part(1, 1, of: 2), Self.part(2, 2, of: 2)]
+        let output = try Self.run(Self.transform(url), parts)
+        let accepted = parts.map { StageFixtures.record(Topics.accepted, $0.msgid, $0) }
+        let events = output.records.filter { $0.topic == Topics.events }.enumerated().map {
+            Record(topic: Topics.events, partition: 0, offset: Int64($0.offset), key: [], value: $0.element.value)
+        }
+        let log = RouteLogTransform(connect: { try Connection(url: url, applicationName: "routelog") })
+        for batch in wholeFirst ? [events, accepted] : [accepted, events] { _ = try log.process(batch) }
+        let rows = try connection.query("SELECT body, udh FROM messagebody WHERE msgid = 1")
+        #expect(try rows.map { try $0.text(0) } == ["part 1. part 2. "] && rows[0].isNull(1))
+        let ends = try connection.query("SELECT msgid, status, reasontext FROM routelog ORDER BY msgid")
+        #expect(try ends.map { try $0.int(1) } == [1, 10])
+        #expect(try ends[1].text(2) == "joined into message 1")
     }
 }
