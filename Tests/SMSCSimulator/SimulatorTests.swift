@@ -125,7 +125,7 @@ func temporaryFile(_ name: String) -> String {
     }
 
     @Test func `query and cancel know a message that is on its way`() async throws {
-        try await withSimulator(SMSCConfiguration(receiptDelayMilliseconds: 20_000, idFormat: .hex)) { simulator in
+        try await withSimulator(SMSCConfiguration(receiptDelayMilliseconds: 6_000, idFormat: .hex)) { simulator in
             try await TestClient.connect(port: simulator.boundPort) { client async throws in
                 _ = try await client.bind(.transceiver)
                 let source = SMEAddress(ton: .alphanumeric, value: "Shop")
