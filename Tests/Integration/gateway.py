@@ -73,6 +73,8 @@ class Gateway:
         self.log = self.place / "up.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
         self.process = None
+        #: when a command changed routes, prices or connectors
+        self._changed = 0.0
         self._database = None
         self._lock = threading.Lock()
 
@@ -101,6 +103,11 @@ class Gateway:
             return self.status_code() == 0
 
         wait_for("every service is healthy", healthy, timeout, interval=0.2)
+        self.wait_applied()
+
+    def wait_applied(self):
+        """Until what the last command changed is in force: the promise is a second, on every instance; a busy machine gets two."""
+        time.sleep(max(0.0, self._changed + 2.0 - time.monotonic()))
 
     def stop(self, check=True):
         if self._database is not None:
@@ -151,6 +158,8 @@ class Gateway:
         """A command of signalbox against this gateway."""
         words = [str(executable()), *map(str, arguments), "--data", str(self.data)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, env=environment or self.environment)
+        if arguments[0] in ("route", "price", "config", "blacklist", "whitelist") and arguments[1] not in ("list", "test", "show", "check"):
+            self._changed = time.monotonic()
         if check:
             assert done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done

@@ -25,6 +25,7 @@ def phones(gateway):
     set_options(
         gateway, "phones", TYPE="OUTGOING", PROTOCOL="SMPP", ADDRESS=f"127.0.0.1:{running.port}", USERNAME="x", PASSWORD="x", STATIC=1)
     gateway.run("route", "add", "--traffic", "mo", "--prefix", "7277", "--connector", "smpp-in1", "--to-account", "demo")
+    gateway.wait_applied()
     wait_for("the provider is bound", lambda: running.is_bound)
     yield running
     gateway.sql("DELETE FROM route WHERE prefix = '7277'")

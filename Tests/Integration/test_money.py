@@ -84,6 +84,7 @@ def money_gateway(own_gateway):
     faulty = Provider(own_gateway, "--refuse", 15, "--undelivered", 20, "--receipt-delay", 50, "--id-format", "hex", "--receipt-id-format", "decimal")
     configure(own_gateway, faulty)
     own_gateway.run("route", "add", "--prefix", "4799", "--connector", "faulty")
+    own_gateway.wait_applied()
     own_gateway.wait_healthy()
     yield own_gateway
     faulty.stop()

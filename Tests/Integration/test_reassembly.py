@@ -47,6 +47,7 @@ def provider(own_gateway):
         gateway, "mobile", TYPE="OUTGOING", PROTOCOL="SMPP", ADDRESS=f"127.0.0.1:{running.port}", USERNAME="x", PASSWORD="x", STATIC=1,
         REASSEMBLE=1)
     gateway.run("route", "add", "--traffic", "mo", "--prefix", "72", "--connector", "smpp-in1", "--to-account", "demo")
+    gateway.wait_applied()
     #: a client connector whose parts wait for longer than any test, and one where they wait for five seconds
     _, running.patient_port = add_connector(gateway, REASSEMBLE=1)
     _, running.hasty_port = add_connector(gateway, REASSEMBLE=1, REASSEMBLETIME=5)

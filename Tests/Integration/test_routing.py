@@ -137,7 +137,9 @@ def test_a_full_queue_is_passed_over(own_gateway, setting):
 
     # Ten at a time: twenty wait for the first provider before the second gets any.
     wait_for("the second provider gets what the first has no room for", overflows, 60, 0.5)
-    assert gateway.one("SELECT count(*) FROM routelog WHERE destaddr = '46140000001' AND status < 4") >= 20
+    wait_for(
+        "the log tells that they wait",
+        lambda: gateway.one("SELECT count(*) FROM routelog WHERE destaddr = '46140000001' AND status < 4") >= 20, 20)
     first.is_mute = False
     # What it was sent and never answered comes again in a new session.
     first.stop()

@@ -33,7 +33,7 @@ def test_kafka_python_reads_what_librdkafka_compressed_and_the_other_way_round(s
     p = KafkaProducer(bootstrap_servers=shared_broker, acks="all", compression_type=theirs, linger_ms=5)
     for n in range(1000):
         p.send(topic, b"p%04d" % n, key=b"%d" % n, headers=[("n", b"%d" % n)])
-    assert p.flush(30) == 0
+    p.flush(30)
     p.close()
     expected = sorted([b"p%04d" % n for n in range(1000)] + [b"r%04d" % n for n in range(1000)])
     assert values(shared_broker, topic, partitions=2) == expected
