@@ -105,6 +105,10 @@ class Gateway:
         wait_for("every service is healthy", healthy, timeout, interval=0.2)
         self.wait_applied()
 
+    def changed(self):
+        """A test changed the configuration by SQL."""
+        self._changed = time.monotonic()
+
     def wait_applied(self):
         """Until what the last command changed is in force: the promise is a second, on every instance; a busy machine gets two."""
         time.sleep(max(0.0, self._changed + 2.0 - time.monotonic()))
@@ -159,7 +163,7 @@ class Gateway:
         words = [str(executable()), *map(str, arguments), "--data", str(self.data)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, env=environment or self.environment)
         if arguments[0] in ("route", "price", "config", "blacklist", "whitelist") and arguments[1] not in ("list", "test", "show", "check"):
-            self._changed = time.monotonic()
+            self.changed()
         if check:
             assert done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done

@@ -290,3 +290,6 @@ def test_a_full_queue_makes_the_ingress_refuse_and_others_are_not_concerned(gate
         gateway.sql("DELETE FROM route WHERE account IS NOT NULL")
         gateway.sql("UPDATE route SET disabled = false")
         gateway.sql("DELETE FROM connector WHERE name = 'out-full'")
+        # The tests to come send by the routes that are there again.
+        gateway.changed()
+        gateway.wait_applied()
