@@ -34,6 +34,7 @@ def measure(gateway, number, window, sessions, delay, count):
         apply(gateway, connector(name, provider.port, WINDOWSIZE=window, INSTANCES=sessions))
         gateway.run("route", "add", "--prefix", prefix, "--connector", name)
         gateway.run("connector", "hold", name)
+        gateway.wait_applied()
         client = Client(gateway.smpp_port, count, destination=prefix + "1")
         client.connect()
         client.submit_all(300)
