@@ -12,21 +12,9 @@ final class PartTable {
     private static let sweepBatch = 500
     private static let tidyingBatch = 10_000
 
-    private let connect: () throws -> Connection
-    private var connection: Connection?
+    private let database: KeptConnection
 
-    init(connect: @escaping () throws -> Connection) { self.connect = connect }
-
-    private func inTransaction<Result>(_ body: (Connection) throws -> Result) throws -> Result {
-        do {
-            let connection = try self.connection ?? connect()
-            self.connection = connection
-            return try connection.transaction { try body(connection) }
-        } catch {
-            self.connection = nil
-            throw error
-        }
-    }
+    init(connect: @escaping () throws -> Connection) { database = KeptConnection(connect: connect) }
 
     /// Decides on what is stored and stores what was decided, at once.
     /// - Parameters:
@@ -36,7 +24,7 @@ final class PartTable {
     func decide(
         sets: Set<[UInt8]>, msgids: [Int64], positions: [String], _ body: (inout PartDesk) -> Void
     ) throws {
-        try inTransaction { connection in
+        try database.inTransaction { connection in
             try connection.query(
                 "SELECT pg_advisory_xact_lock($1::int, k) FROM unnest($2::int[]) AS k",
                 [.int(Self.lockSpace), .intArray(Set(sets.map(Self.lock)).sorted())])
@@ -95,7 +83,7 @@ final class PartTable {
     /// Parts whose time is up, oldest first; each is given again a minute later where it still waits, for the first time may
     /// have been lost in a crash.
     func overdue() throws -> [ShortMessage] {
-        try inTransaction { connection in
+        try database.inTransaction { connection in
             try connection.query(
                 """
                 UPDATE message_part SET given_up = now() WHERE msgid IN (
@@ -110,7 +98,7 @@ final class PartTable {
 
     /// What went on a day ago is not given again.
     func tidy() throws {
-        try inTransaction { connection in
+        try database.inTransaction { connection in
             _ = try connection.execute(
                 """
                 DELETE FROM message_part WHERE msgid IN (

@@ -37,21 +37,9 @@ final class PoolNumbers {
     private static let lockSpace: Int64 = 1_397_180_238
     private static let tidyingBatch = 10_000
 
-    private let connect: () throws -> Connection
-    private var connection: Connection?
+    private let database: KeptConnection
 
-    init(connect: @escaping () throws -> Connection) { self.connect = connect }
-
-    private func inTransaction<Result>(_ body: (Connection) throws -> Result) throws -> Result {
-        do {
-            let connection = try self.connection ?? connect()
-            self.connection = connection
-            return try connection.transaction { try body(connection) }
-        } catch {
-            self.connection = nil
-            throw error
-        }
-    }
+    init(connect: @escaping () throws -> Connection) { database = KeptConnection(connect: connect) }
 
     private struct Key: Hashable {
         var pool: String
@@ -69,7 +57,7 @@ final class PoolNumbers {
     /// - Returns: the number for each message by its id; none where the pool has no free one.
     func assign(_ requests: [Request]) throws -> [Int64: String] {
         guard !requests.isEmpty else { return [:] }
-        return try inTransaction { connection in
+        return try database.inTransaction { connection in
             for pool in Set(requests.map(\.pool.name)).sorted() {
                 try connection.query("SELECT pg_advisory_xact_lock($1::int, hashtext($2))", [.int(Self.lockSpace), .text(pool)])
             }
@@ -142,7 +130,7 @@ final class PoolNumbers {
     func originals(of answers: [Answer]) throws -> [Int: Original] {
         guard !answers.isEmpty else { return [:] }
         let asked = answers.flatMap { answer in answer.pools.map { (answer: answer, pool: $0) } }
-        return try inTransaction { connection in
+        return try database.inTransaction { connection in
             let rows = try connection.query(
                 """
                 SELECT k.i, s.account, s.source, s.source_ton, s.source_npi, s.in_connector, s.msgid
@@ -183,7 +171,7 @@ final class PoolNumbers {
 
     /// Numbers that have been free for a while need not be remembered.
     func tidy() throws {
-        try inTransaction { connection in
+        try database.inTransaction { connection in
             _ = try connection.execute(
                 """
                 DELETE FROM sat_entry WHERE ctid IN (
