@@ -85,10 +85,18 @@ let package = Package(
                 signals,
             ]),
 
+        // What every ingress needs, whatever its protocol: logins, limits, acceptance.
+        shared(
+            "Ingress",
+            [
+                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "SMPP", "SMPPMessage", protobuf, nioCore,
+                nioSSL, logging, lifecycle,
+            ]),
         service(
             "IngressSMPP",
             [
-                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "SMPP", "SMPPMessage", "Charset", protobuf,
+                "Ingress", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "SMPP", "SMPPMessage",
+                "Charset", protobuf,
                 nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
         service(
@@ -167,7 +175,7 @@ let package = Package(
                 "Billing", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing", "TestSupport", protobuf,
             ], path: "Tests/StageBench", swiftSettings: strict),
         tests("Money", ["Pricing", "Routing"]),
-        tests("IngressSMPP", ["IngressSMPP", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
+        tests("IngressSMPP", ["IngressSMPP", "Ingress", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
 )
 

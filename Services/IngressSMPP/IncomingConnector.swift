@@ -1,4 +1,5 @@
 import Configuration
+import Ingress
 import Logging
 import NIOCore
 import ServiceKit

@@ -2,6 +2,7 @@ import Bus
 import Configuration
 import Database
 import Foundation
+import Ingress
 import Logging
 import NIOCore
 import NIOPosix

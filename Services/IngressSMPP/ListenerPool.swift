@@ -1,6 +1,7 @@
 import Bus
 import Configuration
 import Database
+import Ingress
 import Logging
 import NIOCore
 import NIOPosix

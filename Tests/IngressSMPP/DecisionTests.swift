@@ -1,9 +1,11 @@
+import Ingress
 import Message
 import SMPP
 import ServiceKit
 import Store
 import Testing
 
+@testable import Ingress
 @testable import IngressSMPP
 
 @Suite struct QueueRoomTests {

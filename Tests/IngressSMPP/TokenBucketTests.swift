@@ -1,3 +1,4 @@
+import Ingress
 import Testing
 
 @testable import IngressSMPP

@@ -1,3 +1,4 @@
+import Ingress
 import NIOCore
 import SMPP
 import Store

@@ -1,3 +1,4 @@
+import Ingress
 import Logging
 import NIOCore
 import SMPP
@@ -10,7 +11,9 @@ extension ESMEHandler {
         let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         let shared = connector.shared
-        let request = LoginRequest(bind: bind, remote: remote, connector: connector.configuration)
+        let request = LoginRequest(
+            username: bind.systemID, password: bind.password, session: "\(bind.kind)", remote: remote,
+            connector: connector.configuration)
         // Ends with the database's answer or its timeout; `decided` gives back what comes after the connection's end.
         Task {
             let verdict: Result<LoginVerdict, any Error>
@@ -36,7 +39,7 @@ extension ESMEHandler {
             bound(bind, account, id)
             IngressMetrics.binds.add()
         case .success(.refused(let refusal, let why)):
-            status = refusal
+            status = refusal.commandStatus
             refused(bind, why)
         case .failure(let error):
             status = .systemError
@@ -80,5 +83,17 @@ extension ESMEHandler {
         guard session.boundKind != nil else { return }
         connector.logger.notice("session is ended by an operator", metadata: log(["session": "\(sessionID)"]))
         shutdown()
+    }
+}
+
+extension LoginRefusal {
+    /// SMPP 3.4, 5.1.3.
+    fileprivate var commandStatus: CommandStatus {
+        switch self {
+        case .unknownUser: .invalidSystemID
+        case .wrongPassword: .invalidPassword
+        case .busy: .systemError
+        case .tooManyLogins, .connectorFull, .accountFull, .locked, .notAllowedFromHere: .bindFailed
+        }
     }
 }

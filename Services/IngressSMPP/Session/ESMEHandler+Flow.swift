@@ -1,4 +1,5 @@
 import Configuration
+import Ingress
 import NIOCore
 import SMPP
 import ServiceKit

@@ -1,5 +1,6 @@
 import Bus
 import Configuration
+import Ingress
 import Logging
 import Message
 import SMPP

@@ -3,7 +3,7 @@ import Database
 import Logging
 import Message
 import SMPP
-import ServiceKit
+package import ServiceKit
 import Store
 import SwiftProtobuf
 import Synchronization
@@ -11,7 +11,7 @@ import Synchronization
 /// Answers query_sm, cancel_sm and replace_sm from PostgreSQL: off the event loops, in batches, and only so many at a time.
 ///
 /// A cancellation, or a replacement, is an order in `message_order` that is read when the scheduled message fires (Services/Delay).
-final class MessageDesk: Sendable {
+package final class MessageDesk: Sendable {
     /// Requests that may wait; the next is refused.
     private static let maxPending = 1_000
     private static let batch = 200
@@ -35,7 +35,7 @@ final class MessageDesk: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(_ environment: ServiceEnvironment, intake: Intake, ids: SharedMessageIDs) {
+    package init(_ environment: ServiceEnvironment, intake: Intake, ids: SharedMessageIDs) {
         database = Database(
             url: environment.databaseURL, applicationName: "\(environment.instance)/desk", statementTimeoutMilliseconds: 5_000)
         self.intake = intake
@@ -45,7 +45,7 @@ final class MessageDesk: Sendable {
 
     /// - Parameter reply: called once, on some thread.
     /// - Returns: false where too many wait; then `reply` is not called.
-    func ask(_ request: DeskRequest, reply: @escaping @Sendable (DeskAnswer) -> Void) -> Bool {
+    package func ask(_ request: DeskRequest, reply: @escaping @Sendable (DeskAnswer) -> Void) -> Bool {
         let pending = Pending(request: request, deadline: monotonicMilliseconds() + MessageDesk.patienceMilliseconds, reply: reply)
         let (isTaken, mustStart) = state.withLock { state in
             guard state.pending.count < MessageDesk.maxPending else { return (false, false) }

@@ -1,22 +1,34 @@
 /// Which queues are full, as an instance saw it within the last second, and who would fill them further. Pure.
-struct QueueRoom: Sendable, Equatable {
+package struct QueueRoom: Sendable, Equatable {
     /// A route as far as it matters here: whose messages may go where.
-    struct Way: Sendable, Hashable {
+    package struct Way: Sendable, Hashable {
         /// nil = any.
-        var account: String?
-        var inConnector: String?
-        var outConnector: String
+        package var account: String?
+        package var inConnector: String?
+        package var outConnector: String
+
+        package init(account: String? = nil, inConnector: String? = nil, outConnector: String) {
+            self.account = account
+            self.inConnector = inConnector
+            self.outConnector = outConnector
+        }
     }
 
     /// MAXTOTALQUEUESIZE is reached.
-    var isTotalFull = false
+    package var isTotalFull = false
     /// Outgoing connectors whose MAXQUEUESIZE is reached.
-    var full: Set<String> = []
-    var ways: [Way] = []
+    package var full: Set<String> = []
+    package var ways: [Way] = []
+
+    package init(isTotalFull: Bool = false, full: Set<String> = [], ways: [Way] = []) {
+        self.isTotalFull = isTotalFull
+        self.full = full
+        self.ways = ways
+    }
 
     /// Whether a message is to be refused: every connector that this account's messages can go to from here is full. One whose
     /// routes all lead elsewhere than to known ways is not refused: the router knows what becomes of it.
-    func isFull(account: String, connector: String) -> Bool {
+    package func isFull(account: String, connector: String) -> Bool {
         if isTotalFull { return true }
         guard !full.isEmpty else { return false }
         var leadsSomewhere = false

@@ -1,30 +1,35 @@
-import Bus
-import NIOCore
-import ServiceKit
-import Store
+package import Bus
+package import NIOCore
+package import ServiceKit
+package import Store
 import Synchronization
 
 /// The one producer of this process, and the way back from its acknowledgements to the sessions that wait for them.
 ///
 /// A token is session number and ticket; acknowledgements come in batches and cross to each event loop once per batch.
-final class Intake: Sendable {
+package final class Intake: Sendable {
     /// What a session hears of what it published.
-    struct Settled: Sendable {
-        var ticket: UInt32
+    package struct Settled: Sendable {
+        package var ticket: UInt32
         /// `nil`: kept. Else: not kept, and never will be.
-        var failure: Failure?
+        package var failure: Failure?
     }
 
-    enum Failure: Sendable {
+    package enum Failure: Sendable {
         /// Nobody could be asked, or the broker did not keep it: the client may come again.
         case notKept
         /// The default charge is more than the account has.
         case balanceTooLow
     }
 
-    struct Listener: Sendable {
-        var eventLoop: any EventLoop
-        var settled: @Sendable ([Settled]) -> Void
+    package struct Listener: Sendable {
+        package var eventLoop: any EventLoop
+        package var settled: @Sendable ([Settled]) -> Void
+
+        package init(eventLoop: any EventLoop, settled: @escaping @Sendable ([Settled]) -> Void) {
+            self.eventLoop = eventLoop
+            self.settled = settled
+        }
     }
 
     private struct Listeners {
@@ -40,7 +45,7 @@ final class Intake: Sendable {
         let state = Mutex(Listeners())
     }
 
-    init(_ environment: ServiceEnvironment) throws {
+    package init(_ environment: ServiceEnvironment) throws {
         let listeners = SharedListeners()
         self.listeners = listeners
         let producer = try Producer(environment.bus) { deliveries in
@@ -78,7 +83,7 @@ final class Intake: Sendable {
     }
 
     /// - Returns: the session's number, for `publish` and `leave`.
-    func join(_ listener: Listener) -> UInt32 {
+    package func join(_ listener: Listener) -> UInt32 {
         listeners.state.withLock { state in
             while state.byNumber[state.next] != nil || state.next == 0 { state.next &+= 1 }
             let number = state.next
@@ -88,12 +93,12 @@ final class Intake: Sendable {
         }
     }
 
-    func leave(_ number: UInt32) { listeners.state.withLock { _ = $0.byNumber.removeValue(forKey: number) } }
+    package func leave(_ number: UInt32) { listeners.state.withLock { _ = $0.byNumber.removeValue(forKey: number) } }
 
     /// Queues a record; the listener hears of it under `ticket`.
     /// - Throws: `.queueFull`: the client is to be refused.
     /// - Parameter reservation: what is to be taken from the account first, where a default charge is set.
-    func publish(
+    package func publish(
         _ record: OutgoingRecord, session: UInt32, ticket: UInt32, reservation: ReservationStore.Request? = nil
     ) throws(BusError) {
         let token = UInt(session) << 32 | UInt(ticket)
@@ -102,9 +107,9 @@ final class Intake: Sendable {
     }
 
     /// For records that nobody waits for.
-    func publish(_ record: OutgoingRecord) throws(BusError) { try producer.send(record, token: 0) }
+    package func publish(_ record: OutgoingRecord) throws(BusError) { try producer.send(record, token: 0) }
 
-    func close() {
+    package func close() {
         reserver.close()
         producer.close()
     }

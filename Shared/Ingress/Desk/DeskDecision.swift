@@ -1,19 +1,19 @@
-import Message
+package import Message
 import SMPP
 import SMPPMessage
 import ServiceKit
-import Store
+package import Store
 
 extension DeskDecision {
     /// An order must be in the database before the message fires, on clocks that differ a little.
-    static let marginMilliseconds: Int64 = 2_000
+    package static let marginMilliseconds: Int64 = 2_000
     /// The log is behind the acceptance by some 200 ms; by more when there is much to do.
-    static let youngMilliseconds: Int64 = 30_000
+    package static let youngMilliseconds: Int64 = 30_000
 
     /// - Parameters:
     ///   - message: nil where the log has none of that id of this account.
     ///   - now: milliseconds since 1970.
-    static func decide(_ request: DeskRequest, _ message: OwnMessage?, now: Int64) -> DeskDecision {
+    package static func decide(_ request: DeskRequest, _ message: OwnMessage?, now: Int64) -> DeskDecision {
         guard let message else {
             let age = now - MessageIDs.time(of: request.msgid)
             guard age < youngMilliseconds, age > -youngMilliseconds else { return .answer(.refused(.invalidMessageID)) }
@@ -77,7 +77,7 @@ extension DeskDecision {
     }
 
     /// What the end of a cancelled message needs of it.
-    static func cancelled(_ message: OwnMessage, account: String) -> ShortMessage {
+    package static func cancelled(_ message: OwnMessage, account: String) -> ShortMessage {
         var result = ShortMessage()
         result.msgid = message.msgid
         result.type = .message

@@ -1,17 +1,17 @@
-import Message
-import SMPP
-import Store
+package import Message
+package import SMPP
+package import Store
 
 /// What a client asks, or orders, about a message of its own: query_sm, cancel_sm, replace_sm.
-struct DeskRequest: Sendable {
-    enum Wish: Sendable {
+package struct DeskRequest: Sendable {
+    package enum Wish: Sendable {
         case query
         /// - Parameter destination: as in the original, where it is given.
         case cancel(destination: String)
         case replace(ReplaceSm)
 
         /// SMPP's status for "this cannot be done".
-        var failure: CommandStatus {
+        package var failure: CommandStatus {
             switch self {
             case .query: .queryFailed
             case .cancel: .cancelFailed
@@ -20,15 +20,22 @@ struct DeskRequest: Sendable {
         }
     }
 
-    var wish: Wish
-    var msgid: Int64
-    var account: String
+    package var wish: Wish
+    package var msgid: Int64
+    package var account: String
     /// As in the original, where it is given; nil = not compared, for the account's senders are forced.
-    var source: String?
+    package var source: String?
+
+    package init(wish: Wish, msgid: Int64, account: String, source: String? = nil) {
+        self.wish = wish
+        self.msgid = msgid
+        self.account = account
+        self.source = source
+    }
 }
 
 /// What the client is told.
-enum DeskAnswer: Sendable, Equatable {
+package enum DeskAnswer: Sendable, Equatable {
     /// To cancel_sm and replace_sm.
     case done
     case state(MessageState, finalDate: String, error: UInt8)
@@ -36,7 +43,7 @@ enum DeskAnswer: Sendable, Equatable {
 }
 
 /// What is to be done about a request. Pure.
-enum DeskDecision: Equatable {
+package enum DeskDecision: Equatable {
     case answer(DeskAnswer)
     /// The log has no such message yet; it is so young that it may come.
     case askAgain

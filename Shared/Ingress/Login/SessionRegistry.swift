@@ -1,13 +1,13 @@
 import Database
 import Logging
-import ServiceKit
+package import ServiceKit
 import ServiceLifecycle
 import Store
 import Synchronization
 
 /// This instance's client sessions towards the `session` table: removes the rows of those that ended, ends those that an operator
 /// kicks, and keeps each account's and connector's part of its allowed rate.
-final class SessionRegistry: Service {
+package final class SessionRegistry: Service {
     private static let interval = Duration.milliseconds(500)
 
     private struct State {
@@ -20,25 +20,25 @@ final class SessionRegistry: Service {
         var connectors: [String: RateGate] = [:]
     }
 
-    let instance: String
+    package let instance: String
     private let database: Database
     private let logger: Logger
     private let started = wallClockMilliseconds()
     private let state = Mutex(State())
 
-    init(_ environment: ServiceEnvironment) {
+    package init(_ environment: ServiceEnvironment) {
         instance = environment.instance
         database = Database(url: environment.databaseURL, applicationName: "\(environment.instance)/sessions")
         logger = environment.logger
     }
 
     /// At the start: the sessions of this instance's predecessor are gone.
-    func clear() async throws {
+    package func clear() async throws {
         let instance = instance
         try await database.run { _ = try $0.execute("DELETE FROM session WHERE instance = $1", [.text(instance)]) }
     }
 
-    func newSessionID(connector: String) -> String {
+    package func newSessionID(connector: String) -> String {
         let number = state.withLock { state in
             state.lastNumber += 1
             return state.lastNumber
@@ -47,12 +47,12 @@ final class SessionRegistry: Service {
     }
 
     /// Sessions that ended and whose rows may still be there.
-    var gone: [String] { state.withLock { Array($0.gone) } }
+    package var gone: [String] { state.withLock { Array($0.gone) } }
 
     /// - Parameter kick: ends the session in order; from any thread.
-    func opened(_ id: String, kick: @escaping @Sendable () -> Void) { state.withLock { $0.open[id] = kick } }
+    package func opened(_ id: String, kick: @escaping @Sendable () -> Void) { state.withLock { $0.open[id] = kick } }
 
-    func closed(_ id: String) {
+    package func closed(_ id: String) {
         let mustFlush = state.withLock { state in
             state.open[id] = nil
             state.gone.insert(id)
@@ -85,7 +85,7 @@ final class SessionRegistry: Service {
 
     /// The gate of an account's sessions on this instance; each `join` is followed by one `leave`.
     /// - Parameter limit: messages a second, as the account has it now.
-    func joinAccount(_ name: String, limit: Int) -> RateGate? {
+    package func joinAccount(_ name: String, limit: Int) -> RateGate? {
         guard limit > 0 else { return nil }
         return state.withLock { state in
             var entry = state.accounts[name] ?? (RateGate(limit: limit), 0)
@@ -96,7 +96,7 @@ final class SessionRegistry: Service {
         }
     }
 
-    func leaveAccount(_ name: String) {
+    package func leaveAccount(_ name: String) {
         state.withLock { state in
             guard var entry = state.accounts[name] else { return }
             entry.sessions -= 1
@@ -104,7 +104,7 @@ final class SessionRegistry: Service {
         }
     }
 
-    func connectorGate(_ name: String, limit: Int?) -> RateGate? {
+    package func connectorGate(_ name: String, limit: Int?) -> RateGate? {
         let gate = limit.map { RateGate(limit: $0) }
         state.withLock { $0.connectors[name] = gate }
         return gate
@@ -112,7 +112,7 @@ final class SessionRegistry: Service {
 
     // MARK: Turns
 
-    func run() async throws {
+    package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             var turn = 0
             while !Task.isCancelled {
@@ -169,7 +169,7 @@ final class SessionRegistry: Service {
     }
 
     /// One that has no session here (yet) counts as if it had one: a new one begins with something.
-    static func part(_ share: (here: Int, all: Int)) -> Double {
+    package static func part(_ share: (here: Int, all: Int)) -> Double {
         let here = max(1, share.here)
         return Double(here) / Double(max(here, share.all))
     }

@@ -1,18 +1,18 @@
 import Bus
 import Configuration
-import Database
+package import Database
 import Dispatch
 import Logging
-import ServiceKit
+package import ServiceKit
 import ServiceLifecycle
 import Store
 import Synchronization
 
 /// Looks once a second how long the queues are, as far as a limit is configured for them, so that the ingress can refuse what would
 /// make a full one longer.
-final class QueueMonitor: Service {
+package final class QueueMonitor: Service {
     /// What limits there are, and what leads to the limited queues.
-    struct Limits: Sendable, Equatable {
+    package struct Limits: Sendable, Equatable {
         struct Queue: Sendable, Equatable {
             var name: String
             var group: String
@@ -34,15 +34,15 @@ final class QueueMonitor: Service {
     private let stopping = Atomic<Bool>(false)
     private let stopped = DispatchSemaphore(value: 0)
 
-    init(_ environment: ServiceEnvironment, limits: @escaping @Sendable () -> Limits) {
+    package init(_ environment: ServiceEnvironment, limits: @escaping @Sendable () -> Limits) {
         self.environment = environment
         self.limits = limits
     }
 
     /// Taken once per read cycle.
-    var room: QueueRoom { current.withLock { $0 } }
+    package var room: QueueRoom { current.withLock { $0 } }
 
-    func run() async throws {
+    package func run() async throws {
         let thread = ThreadService(
             name: "queue lengths",
             stop: { [self] in
@@ -115,7 +115,7 @@ final class QueueMonitor: Service {
 }
 
 extension QueueMonitor.Limits {
-    static func load(_ connection: Connection) throws -> QueueMonitor.Limits {
+    package static func load(_ connection: Connection) throws -> QueueMonitor.Limits {
         var limits = QueueMonitor.Limits()
         limits.total = try connection.query(
             "SELECT value FROM general_option WHERE key = 'MAXTOTALQUEUESIZE' ORDER BY ordinal DESC LIMIT 1"

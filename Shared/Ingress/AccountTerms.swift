@@ -1,12 +1,12 @@
-import Configuration
-import Message
+package import Configuration
+package import Message
 import Pricing
-import Store
+package import Store
 
 /// What an account's row says of each message that it hands in.
-enum AccountTerms {
+package enum AccountTerms {
     /// - Returns: what is to be taken from the account before the message is accepted; `nil` = nothing.
-    static func apply(
+    package static func apply(
         _ account: Account, _ connector: ConnectorConfiguration, to message: inout ShortMessage
     ) -> ReservationStore.Request? {
         message.reportConnector = account.routeDLR ?? ""

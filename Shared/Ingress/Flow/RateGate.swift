@@ -2,7 +2,7 @@ import ServiceKit
 import Synchronization
 
 /// The allowed rate of one account, or of one connector, on this instance: its sessions live on several event loops and share it.
-final class RateGate: Sendable {
+package final class RateGate: Sendable {
     private struct State {
         var limit: Int
         /// This instance's part of the limit: its part of the sessions.
@@ -13,15 +13,15 @@ final class RateGate: Sendable {
     private let state: Mutex<State>
 
     /// - Parameter limit: messages a second, over all instances.
-    init(limit: Int) {
+    package init(limit: Int) {
         state = Mutex(State(limit: limit, bucket: TokenBucket(perSecond: Double(limit), now: monotonicMilliseconds())))
     }
 
-    func take(_ count: Int, now: Int64) -> Bool { state.withLock { $0.bucket.take(count, now: now) } }
-    func giveBack(_ count: Int) { state.withLock { $0.bucket.giveBack(count) } }
-    func wait(now: Int64) -> Int64 { state.withLock { $0.bucket.wait(now: now) } }
+    package func take(_ count: Int, now: Int64) -> Bool { state.withLock { $0.bucket.take(count, now: now) } }
+    package func giveBack(_ count: Int) { state.withLock { $0.bucket.giveBack(count) } }
+    package func wait(now: Int64) -> Int64 { state.withLock { $0.bucket.wait(now: now) } }
 
-    func set(limit: Int? = nil, share: Double? = nil) {
+    package func set(limit: Int? = nil, share: Double? = nil) {
         let now = monotonicMilliseconds()
         state.withLock { state in
             let wanted = (limit ?? state.limit, share ?? state.share)
@@ -33,14 +33,19 @@ final class RateGate: Sendable {
 }
 
 /// The gates that a message passes: its account's and its connector's, where they have one.
-struct RateGates {
-    var account: RateGate?
-    var connector: RateGate?
+package struct RateGates {
+    package var account: RateGate?
+    package var connector: RateGate?
 
-    var areOpen: Bool { account == nil && connector == nil }
+    package init(account: RateGate? = nil, connector: RateGate? = nil) {
+        self.account = account
+        self.connector = connector
+    }
+
+    package var areOpen: Bool { account == nil && connector == nil }
 
     /// All or nothing.
-    func take(_ count: Int, now: Int64) -> Bool {
+    package func take(_ count: Int, now: Int64) -> Bool {
         if let account, !account.take(count, now: now) { return false }
         if let connector, !connector.take(count, now: now) {
             account?.giveBack(count)
@@ -50,5 +55,5 @@ struct RateGates {
     }
 
     /// Milliseconds until it is worth another try.
-    func wait(now: Int64) -> Int64 { max(account?.wait(now: now) ?? 0, connector?.wait(now: now) ?? 0) }
+    package func wait(now: Int64) -> Int64 { max(account?.wait(now: now) ?? 0, connector?.wait(now: now) ?? 0) }
 }

@@ -1,12 +1,12 @@
-import Configuration
+package import Configuration
 import Foundation
-import Logging
-import NIOSSL
+package import Logging
+package import NIOSSL
 import ServiceKit
 import Synchronization
 
 /// The certificate that a connector shows, read again when its files change. Sessions keep what they began with.
-final class TLSContexts: Sendable {
+package final class TLSContexts: Sendable {
     private struct State {
         var context: NIOSSLContext
         var stamp: [String]
@@ -18,16 +18,16 @@ final class TLSContexts: Sendable {
     private let logger: Logger
 
     /// - Throws: `ServiceError` naming the file that cannot be used.
-    init(_ configuration: IncomingOptions.TLS, logger: Logger) throws {
+    package init(_ configuration: IncomingOptions.TLS, logger: Logger) throws {
         self.configuration = configuration
         self.logger = logger
         state = Mutex(State(context: try TLSContexts.load(configuration), stamp: TLSContexts.stamp(configuration)))
     }
 
-    var current: NIOSSLContext { state.withLock { $0.context } }
+    package var current: NIOSSLContext { state.withLock { $0.context } }
 
     /// Looks at the files. Reads from disk: not for event loops.
-    func refresh() {
+    package func refresh() {
         let stamp = TLSContexts.stamp(configuration)
         guard state.withLock({ $0.stamp != stamp && $0.failed != stamp }) else { return }
         do {

@@ -2,7 +2,7 @@ import ServiceKit
 import Synchronization
 
 /// LOGINSPERMIN: how many binds an address may try in a minute.
-final class LoginLimiter: Sendable {
+package final class LoginLimiter: Sendable {
     /// Addresses that are remembered; beyond it those whose minute is over are forgotten, or all.
     private static let capacity = 10_000
 
@@ -11,12 +11,14 @@ final class LoginLimiter: Sendable {
         var count: Int
     }
 
+    package init() {}
+
     private let minutes = Mutex<[String: Minute]>([:])
 
     /// Counts an attempt.
     /// - Parameter now: milliseconds of a clock that never goes back.
     /// - Returns: false where it is one too many.
-    func allows(_ address: String, limit: Int, now: Int64) -> Bool {
+    package func allows(_ address: String, limit: Int, now: Int64) -> Bool {
         minutes.withLock { minutes in
             if minutes.count >= LoginLimiter.capacity, minutes[address] == nil {
                 minutes = minutes.filter { now - $0.value.began < 60_000 }
