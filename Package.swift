@@ -25,6 +25,7 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+
 /// A library of Shared/ that does no I/O, or one of the few that do (their dependencies tell which).
 func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
     .target(
@@ -99,11 +100,14 @@ let package = Package(
                 "Charset", protobuf,
                 nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
+        // What services that send to providers share, whatever their protocol.
+        shared("Egress", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", protobuf, logging, lifecycle]),
+
         service(
             "EgressSMPP",
             [
-                "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf, nioCore,
-                nioPosix, nioSSL, logging, lifecycle,
+                "Egress", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "SMPP", "SMPPMessage", "Charset", protobuf,
+                nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
         service(
             "Router",
@@ -123,15 +127,15 @@ let package = Package(
         .executableTarget(
             name: "Signalbox",
             dependencies: [
-                "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker", "SMSCSimulator",
-                "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
+                "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker",
+                "SMSCSimulator", "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
 
         tests("Tidy"),
         tests("Bus", ["Bus", "CRdKafka", "TestSupport", logging]),
-        tests("EgressSMPP", ["EgressSMPP", "ServiceKit", "Bus", "Configuration", "Message", "SMPP", protobuf]),
+        tests("EgressSMPP", ["EgressSMPP", "Egress", "ServiceKit", "Bus", "Configuration", "Message", "SMPP", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Store", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing", "Routing"]),

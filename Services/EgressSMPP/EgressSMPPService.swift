@@ -1,5 +1,8 @@
 import Configuration
 import Database
+import Egress
+import NIOCore
+import NIOPosix
 public import ServiceKit
 public import ServiceLifecycle
 import Store
@@ -11,7 +14,18 @@ public enum EgressSMPPService {
         let ids = SharedMessageIDs(try await context.messageIDs())
         let receipts = try ReceiptIntake(context.environment, ids: ids)
         let board = StateBoard(context)
-        let connectors = ConnectorPool(context, receipts: receipts, board: board)
+        let rows = SessionRows(context)
+        let connectors = ConnectorPool(context, onStopped: { receipts.close() }) { configuration, share in
+            let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+            let connector = try await eventLoop.submit {
+                NIOLoopBound(
+                    ProviderConnector(
+                        configuration: configuration, share: share, environment: context.environment, health: context.health,
+                        receipts: receipts, rows: rows, board: board, eventLoop: eventLoop),
+                    eventLoop: eventLoop)
+            }.get()
+            return QueueFeed(configuration, eventLoop: eventLoop, connector: connector, logger: context.environment.logger)
+        }
         let snapshot = try await Snapshot(
             "connectors", context, load: { try loadConnectors($0) }, onChange: { connectors.wanted($0) })
         connectors.wanted(snapshot.value)

@@ -1,5 +1,6 @@
 import Bus
 import Configuration
+import Egress
 import Message
 import NIOCore
 import SMPP

@@ -1,5 +1,6 @@
 import Bus
 import Configuration
+import Egress
 import Logging
 import Message
 import NIOCore

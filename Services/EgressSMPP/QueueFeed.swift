@@ -1,5 +1,6 @@
 import Bus
 import Configuration
+import Egress
 import Logging
 import Message
 import NIOCore
@@ -8,7 +9,7 @@ import SMPPMessage
 import SwiftProtobuf
 
 /// Brings records from the stage's thread to a connector's event loop: decoded, and with their PDUs built, off that loop.
-struct QueueFeed: Sendable {
+struct QueueFeed: ConnectorFeed {
     private let name: String
     private let eventLoop: any EventLoop
     private let connector: NIOLoopBound<ProviderConnector>
@@ -28,6 +29,8 @@ struct QueueFeed: Sendable {
         validitySeconds = configuration.outgoing.validitySeconds
         sends = configuration.mode != .receive
     }
+
+    func start(_ stage: WindowedStage) async throws { try await eventLoop.submit { connector.value.start(stage) }.get() }
 
     /// Called on the stage's thread.
     func receive(_ claimed: [ClaimedRecord]) {
@@ -71,8 +74,10 @@ struct QueueFeed: Sendable {
         }.get()
     }
 
+    func stop() async { await stop(patience: .seconds(6)) }
+
     /// Ends the sessions in order, at most within `patience`.
-    func stop(patience: Duration = .seconds(6)) async {
+    private func stop(patience: Duration) async {
         try? await eventLoop.submit { connector.value.beginStop() }.get()
         let deadline = ContinuousClock.now + patience
         while ContinuousClock.now < deadline {

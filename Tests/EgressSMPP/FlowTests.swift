@@ -1,6 +1,7 @@
 import Configuration
 import Testing
 
+@testable import Egress
 @testable import EgressSMPP
 
 struct `The pace` {

@@ -6,6 +6,7 @@ import ServiceKit
 import SwiftProtobuf
 import Testing
 
+@testable import Egress
 @testable import EgressSMPP
 
 struct `Ids of messages` {

@@ -6,6 +6,7 @@ import SwiftProtobuf
 import Testing
 
 @testable import Bus
+@testable import Egress
 @testable import EgressSMPP
 
 struct `Retries after a passing error` {

@@ -1,27 +1,27 @@
 import Database
 import Logging
-import ServiceKit
-import ServiceLifecycle
-import Store
+public import ServiceKit
+public import ServiceLifecycle
+public import Store
 import Synchronization
 
 /// What this instance's connectors say of themselves, and the service that writes it to `connector_state` once a second.
-final class StateBoard: Service {
+public final class StateBoard: Service {
     private let states = Mutex<[String: ConnectorState]>([:])
     private let database: Database
     private let instance: String
     private let logger: Logger
 
-    init(_ context: ServiceContext) {
+    public init(_ context: ServiceContext) {
         database = context.database
         instance = context.environment.instance
         logger = context.environment.logger
     }
 
-    func set(_ state: ConnectorState) { states.withLock { $0[state.connector] = state } }
-    func remove(_ connector: String) { states.withLock { _ = $0.removeValue(forKey: connector) } }
+    public func set(_ state: ConnectorState) { states.withLock { $0[state.connector] = state } }
+    public func remove(_ connector: String) { states.withLock { _ = $0.removeValue(forKey: connector) } }
 
-    func run() async throws {
+    public func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             while !Task.isCancelled {
                 await write(states.withLock { Array($0.values) })
@@ -44,20 +44,20 @@ final class StateBoard: Service {
 }
 
 /// Looks twice a second which instances of the service live, and tells which sessions are ours.
-final class ShareWatch: Service {
+public final class ShareWatch: Service {
     private let database: Database
     private let service: String
     private let instance: String
     private let onChange: @Sendable (SessionShare) -> Void
 
-    init(_ context: ServiceContext, onChange: @escaping @Sendable (SessionShare) -> Void) {
+    public init(_ context: ServiceContext, onChange: @escaping @Sendable (SessionShare) -> Void) {
         database = context.database
         service = context.environment.service
         instance = context.environment.instance
         self.onChange = onChange
     }
 
-    func run() async throws {
+    public func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             let service = service
             var settled = SettledShare()

@@ -1,4 +1,4 @@
-import Configuration
+public import Configuration
 
 /// How many submits of one session may be unanswered: WINDOWSIZE, or found by climbing while it helps. Pure.
 ///
@@ -6,17 +6,17 @@ import Configuration
 /// nothing. A full one grows by a quarter while the rate of answers grows with it and answers do not take noticeably longer; where the
 /// last growth brought nothing it goes back and stays for some epochs; where answers take three times as long as the fastest lately,
 /// or the rate falls by a fifth, it shrinks by a fifth: then messages only wait at the provider instead of in our queue.
-struct WindowControl {
+public struct WindowControl {
     static let smallest = 2
     static let first = 10
-    static let largest = 500
+    public static let largest = 500
     private static let epochMilliseconds: Int64 = 200
     private static let restEpochs = 10
     /// The fastest round trip is that of the last one to two spans of so many epochs: routes change.
     private static let memoryEpochs = 50
 
-    let isAutomatic: Bool
-    private(set) var size: Int
+    public let isAutomatic: Bool
+    public private(set) var size: Int
     private var previous: Int?
     private var previousRate = 0.0
     private var rest = 0
@@ -28,7 +28,7 @@ struct WindowControl {
     private var fastestOfSpan = Double.infinity
     private var epochsOfSpan = 0
 
-    init(_ wanted: ConnectorConfiguration.WindowSize, now: Int64) {
+    public init(_ wanted: ConnectorConfiguration.WindowSize, now: Int64) {
         epochBegan = now
         switch wanted {
         case .fixed(let number):
@@ -41,17 +41,17 @@ struct WindowControl {
     }
 
     /// The most that `size` can become: what the session must have room for.
-    var limit: Int { isAutomatic ? WindowControl.largest : size }
+    public var limit: Int { isAutomatic ? WindowControl.largest : size }
 
     /// Whether another submit may go out.
-    mutating func hasRoom(outstanding: Int) -> Bool {
+    public mutating func hasRoom(outstanding: Int) -> Bool {
         guard outstanding >= size else { return true }
         wasFull = true
         return false
     }
 
     /// - Parameter roundTrip: from the submit to its answer, in milliseconds.
-    mutating func answered(roundTrip: Int64, now: Int64) {
+    public mutating func answered(roundTrip: Int64, now: Int64) {
         guard isAutomatic else { return }
         answers += 1
         roundTrips += max(0, roundTrip)

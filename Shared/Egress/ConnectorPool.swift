@@ -1,18 +1,32 @@
-import Bus
-import Configuration
+public import Bus
+public import Configuration
 import Logging
-import NIOCore
-import NIOPosix
-import ServiceKit
-import ServiceLifecycle
+public import ServiceKit
+public import ServiceLifecycle
 import Synchronization
+
+/// The way to one running connector, whatever its protocol. Its methods are called from any thread.
+public protocol ConnectorFeed: Sendable {
+    /// Begins to connect and to send; what is done is told to `stage`.
+    func start(_ stage: WindowedStage) async throws
+    /// Takes records of its queue, in order. Called on the stage's thread, must not block for long.
+    func receive(_ claimed: [ClaimedRecord])
+    /// That many parts are written down. Called on the stage's thread.
+    func recorded(_ parts: Int)
+    /// Takes over what an operator ordered, and another share of the sessions where there is one.
+    func follow(_ options: OutgoingOptions, before: OutgoingOptions, share: SessionShare?) async
+    /// Ends in order: no more is sent, answers are waited for a while.
+    func stop() async
+}
 
 /// Runs a connector for each that is configured, and follows changes: one that changed is stopped in order and started anew; an
 /// operator's hold or bounce, and other sessions that became ours, take effect in place.
-final class ConnectorPool: Service {
+public final class ConnectorPool: Service {
+    public typealias FeedMaker = @Sendable (ConnectorConfiguration, SessionShare) async throws -> any ConnectorFeed
+
     private struct Running {
         var configuration: ConnectorConfiguration
-        var feed: QueueFeed
+        var feed: any ConnectorFeed
         var stage: WindowedStage
         var ended: AsyncStream<Void>
     }
@@ -24,32 +38,35 @@ final class ConnectorPool: Service {
     }
 
     private let context: ServiceContext
-    private let receipts: ReceiptIntake
-    private let board: StateBoard
+    private let makeFeed: FeedMaker
+    private let onStopped: @Sendable () -> Void
     private let wanted = Mutex(Wanted())
     private let changes: AsyncStream<Void>
     private let change: AsyncStream<Void>.Continuation
 
-    init(_ context: ServiceContext, receipts: ReceiptIntake, board: StateBoard) {
+    /// - Parameters:
+    ///   - onStopped: when all connectors have stopped.
+    ///   - makeFeed: makes a connector, which does nothing yet.
+    public init(_ context: ServiceContext, onStopped: @escaping @Sendable () -> Void, makeFeed: @escaping FeedMaker) {
         self.context = context
-        self.receipts = receipts
-        self.board = board
+        self.makeFeed = makeFeed
+        self.onStopped = onStopped
         // Only that something changed is told; what, is looked up.
         (changes, change) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         context.health.set("connectors", .starting)
     }
 
-    func wanted(_ connectors: [ConnectorConfiguration]) {
+    public func wanted(_ connectors: [ConnectorConfiguration]) {
         wanted.withLock { $0.connectors = connectors }
         change.yield()
     }
 
-    func wanted(_ share: SessionShare) {
+    public func wanted(_ share: SessionShare) {
         wanted.withLock { $0.share = share }
         change.yield()
     }
 
-    func run() async throws {
+    public func run() async throws {
         var running: [String: Running] = [:]
         var applied: SessionShare?
         let change = change
@@ -88,7 +105,7 @@ final class ConnectorPool: Service {
             change.finish()
         }
         for one in running.values { await stop(one) }
-        receipts.close()
+        onStopped()
     }
 
     /// What a change of takes a new start.
@@ -102,17 +119,8 @@ final class ConnectorPool: Service {
     private func start(_ configuration: ConnectorConfiguration, _ share: SessionShare) async throws -> Running {
         let environment = context.environment
         try await TopicSetup.ensure(environment, connectors: [configuration.name])
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let (health, receipts, rows, board) = (context.health, receipts, SessionRows(context), board)
-        let connector = try await eventLoop.submit {
-            NIOLoopBound(
-                ProviderConnector(
-                    configuration: configuration, share: share, environment: environment, health: health, receipts: receipts, rows: rows,
-                    board: board, eventLoop: eventLoop),
-                eventLoop: eventLoop)
-        }.get()
-        let feed = QueueFeed(configuration, eventLoop: eventLoop, connector: connector, logger: environment.logger)
-        let group = "egress-smpp.\(configuration.name)"
+        let feed = try await makeFeed(configuration, share)
+        let group = "\(environment.service).\(configuration.name)"
         var settings = WindowedStage.Settings(
             consumer: ConsumerSettings(
                 group: group, topics: [Topics.priorityQueue(configuration.name), Topics.queue(configuration.name)],
@@ -129,7 +137,7 @@ final class ConnectorPool: Service {
             stage.run()
             end.finish()
         }
-        try await eventLoop.submit { connector.value.start(stage) }.get()
+        try await feed.start(stage)
         return Running(configuration: configuration, feed: feed, stage: stage, ended: ended)
     }
 

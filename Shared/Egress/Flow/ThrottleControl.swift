@@ -2,35 +2,35 @@
 ///
 /// Each such answer pauses the connector for a moment, longer while nothing else is answered, and sets a limit a bit under the rate
 /// that was being accepted. Without further complaints the limit rises by a tenth each second, and is forgotten after a minute.
-struct ThrottleControl {
+public struct ThrottleControl {
     private static let firstPauseMilliseconds: Int64 = 100
     private static let longestPauseMilliseconds: Int64 = 5_000
     private static let forgetAfterMilliseconds: Int64 = 60_000
     private static let stepMilliseconds: Int64 = 1_000
 
     /// Messages a second at most; nil = the provider has not complained lately.
-    private(set) var limit: Double?
+    public private(set) var limit: Double?
     /// Nothing is sent before.
-    private(set) var pausedUntil: Int64 = 0
+    public private(set) var pausedUntil: Int64 = 0
     private var pause = ThrottleControl.firstPauseMilliseconds
     private var lastComplaint: Int64?
     private var lastStep: Int64 = 0
     private var accepted = 0
     private var countedSince: Int64
     /// Messages a second that the provider took lately.
-    private(set) var acceptedRate = 0.0
+    public private(set) var acceptedRate = 0.0
 
-    init(now: Int64) { countedSince = now }
+    public init(now: Int64) { countedSince = now }
 
     /// The provider took one.
-    mutating func accepted(now: Int64) {
+    public mutating func accepted(now: Int64) {
         accepted += 1
         pause = ThrottleControl.firstPauseMilliseconds
         count(now)
     }
 
     /// The provider complained. Complaints about what was under way when it complained first count as one.
-    mutating func throttled(now: Int64) {
+    public mutating func throttled(now: Int64) {
         count(now)
         guard now >= pausedUntil else { return }
         // Of the rate that it took: by the last second, or by the one that runs.
@@ -44,7 +44,7 @@ struct ThrottleControl {
     }
 
     /// To be called now and then, once a second at least.
-    mutating func tick(now: Int64) {
+    public mutating func tick(now: Int64) {
         count(now)
         guard let limit, let lastComplaint else { return }
         if now - lastComplaint >= ThrottleControl.forgetAfterMilliseconds {

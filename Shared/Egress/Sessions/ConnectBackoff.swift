@@ -1,7 +1,7 @@
-import Configuration
+public import Configuration
 
 /// How long to wait before the next attempt to connect, and to which address. Pure.
-struct ConnectBackoff {
+public struct ConnectBackoff {
     private static let firstMilliseconds: Int64 = 200
     private static let longestMilliseconds: Int64 = 30_000
     private static let longestStatedMilliseconds: Int64 = 300_000
@@ -14,7 +14,7 @@ struct ConnectBackoff {
     private var failures = 0
     private var address = 0
 
-    init(_ options: OutgoingOptions) {
+    public init(_ options: OutgoingOptions) {
         let stated = options.waitBeforeConnectSeconds.map { Int64($0) * 1_000 }
         first = max(stated ?? 0, ConnectBackoff.firstMilliseconds)
         longest = max(first, stated == nil ? ConnectBackoff.longestMilliseconds : ConnectBackoff.longestStatedMilliseconds)
@@ -24,10 +24,10 @@ struct ConnectBackoff {
     }
 
     /// Which of `count` addresses is tried now.
-    func address(of count: Int) -> Int { count > 0 ? address % count : 0 }
+    public func address(of count: Int) -> Int { count > 0 ? address % count : 0 }
 
     /// It was bound: the next attempt begins with the same address, after the shortest wait.
-    mutating func succeeded() {
+    public mutating func succeeded() {
         wait = first
         failures = 0
     }
@@ -36,7 +36,7 @@ struct ConnectBackoff {
     ///   - chance: 0 to 1: up to a quarter more, so that many sessions do not come back at once.
     ///   - wasBound: the session had come about; its end is no failure to connect.
     /// - Returns: milliseconds until the next attempt.
-    mutating func ended(wasBound: Bool, chance: Double) -> Int64 {
+    public mutating func ended(wasBound: Bool, chance: Double) -> Int64 {
         if !wasBound {
             failures += 1
             address += 1

@@ -1,45 +1,47 @@
 /// Which of a connector's INSTANCES sessions are this instance's. Pure.
-struct SessionShare: Equatable, Sendable {
+public struct SessionShare: Equatable, Sendable {
     /// Our place among the living instances, by name; from 0.
-    var rank: Int
+    public var rank: Int
     /// Living instances, ourselves included.
-    var count: Int
+    public var count: Int
 
-    static let alone = SessionShare(rank: 0, count: 1)
+    public static let alone = SessionShare(rank: 0, count: 1)
 
     /// - Parameter living: the instances that gave a sign of life; we count even where we are not among them yet.
-    init(own: String, living: [String]) {
+    public init(own: String, living: [String]) {
         let names = Set(living).union([own]).sorted()
         rank = names.firstIndex(of: own) ?? 0
         count = names.count
     }
 
-    init(rank: Int, count: Int) {
+    public init(rank: Int, count: Int) {
         self.rank = rank
         self.count = count
     }
 
     /// The sessions, numbered over all instances: every `count`th. Empty where there are more instances than sessions.
-    func sessions(of total: Int) -> [Int] { Array(stride(from: rank, to: max(1, total), by: max(1, count))) }
+    public func sessions(of total: Int) -> [Int] { Array(stride(from: rank, to: max(1, total), by: max(1, count))) }
 
     /// The part of THROUGHPUT that belongs to these sessions.
-    func rate(_ perSecond: Int, sessions total: Int) -> Double {
+    public func rate(_ perSecond: Int, sessions total: Int) -> Double {
         Double(perSecond) * Double(sessions(of: total).count) / Double(max(1, total))
     }
 }
 
 /// Takes over a smaller share at once and a larger one only when it has been seen for a while, so that two instances do not hold the
 /// same session at a change. Pure.
-struct SettledShare {
+public struct SettledShare {
     /// How often a larger share must be seen in a row.
     private static let patience = 4
 
-    private(set) var value: SessionShare?
+    public private(set) var value: SessionShare?
     private var candidate: SessionShare?
     private var seen = 0
 
+    public init() {}
+
     /// - Returns: whether `value` changed.
-    mutating func saw(_ share: SessionShare) -> Bool {
+    public mutating func saw(_ share: SessionShare) -> Bool {
         guard share != value else {
             candidate = nil
             return false

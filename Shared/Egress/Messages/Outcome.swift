@@ -1,13 +1,12 @@
-import Bus
-import Configuration
-import Message
-import SMPP
-import ServiceKit
+public import Bus
+public import Configuration
+public import Message
+public import ServiceKit
 
 /// What a provider's answer, or our giving up, comes to on the bus. Pure but for the clock.
-enum Outcome {
+public enum Outcome {
     /// The provider took every part.
-    static func submitted(
+    public static func submitted(
         _ message: ShortMessage, connector: String, smscids: [String], expectsReports: Bool
     ) -> OutgoingRecord {
         var submission = Submission()
@@ -21,7 +20,8 @@ enum Outcome {
     }
 
     /// It ends here.
-    static func ended(_ message: ShortMessage, connector: String, as status: Status, reason: UInt32, text: String) -> OutgoingRecord {
+    public static func ended(_ message: ShortMessage, connector: String, as status: Status, reason: UInt32, text: String) -> OutgoingRecord
+    {
         var submission = Submission()
         submission.message = message
         submission.message.times.answered = wallClockMilliseconds()
@@ -33,7 +33,7 @@ enum Outcome {
     }
 
     /// It met a passing error: back into its queue later, with what the provider took already; or it ends here.
-    static func putOff(
+    public static func putOff(
         _ message: ShortMessage, takenParts: [TakenPart], connector: String, queue: String, by refusal: Refusal, plan: RetryPlan,
         now: Int64 = wallClockMilliseconds()
     ) -> [OutgoingRecord] {
@@ -58,7 +58,7 @@ enum Outcome {
 
     /// This connector is not its way: back to the router, which picks the next one. It keeps its charge, so that billing books the
     /// difference only; no report goes to the client.
-    static func failedOver(
+    public static func failedOver(
         _ message: ShortMessage, connector: String, by refusal: Refusal, validitySeconds: Int?, now: Int64 = wallClockMilliseconds()
     ) -> [OutgoingRecord] {
         var message = message
@@ -78,7 +78,7 @@ enum Outcome {
     }
 
     /// When a message without a validity period of its own expires, by VP.
-    static func ownExpiry(_ message: ShortMessage, _ seconds: Int) -> Int64 { message.times.accepted + Int64(seconds) * 1_000 }
+    public static func ownExpiry(_ message: ShortMessage, _ seconds: Int) -> Int64 { message.times.accepted + Int64(seconds) * 1_000 }
 
     private static func note(_ message: ShortMessage, _ connector: String, _ text: String, _ now: Int64) -> OutgoingRecord {
         var event = Event()

@@ -1,38 +1,44 @@
-import Bus
-import Configuration
-import Message
+public import Bus
+public import Configuration
+public import Message
 
 /// Why a message leaves its connector: what a provider said to one of its parts, or did not say.
-struct Refusal: Equatable {
+public struct Refusal: Equatable, Sendable {
     /// The provider's `command_status`; 0 where it said nothing.
-    var status: UInt32
+    public var status: UInt32
     /// For people.
-    var text: String
-    var verdict: ErrorMap.Verdict
+    public var text: String
+    public var verdict: ErrorMap.Verdict
+
+    public init(status: UInt32, text: String, verdict: ErrorMap.Verdict) {
+        self.status = status
+        self.text = text
+        self.verdict = verdict
+    }
 }
 
 /// What waits to be sent to one provider, in order, and what was sent and is not answered. Pure: parts are of any type.
 ///
 /// A message leaves exactly once: `answered` with its last part, put off once no part of it is under way, or `fail`. What a lost
 /// session had not answered goes back to the front, in its old order: it may reach the provider twice, and nothing else may.
-struct SubmitQueue<Part> {
+public struct SubmitQueue<Part> {
     /// A message on its way out.
-    final class Outgoing {
-        let claim: Claim
-        var message: ShortMessage
-        let parts: [Part]
+    public final class Outgoing {
+        public let claim: Claim
+        public var message: ShortMessage
+        public let parts: [Part]
         /// Rises with the order of arrival.
-        let order: Int
+        public let order: Int
         /// One for each part: what became of it.
-        var smscids: [String?]
+        public internal(set) var smscids: [String?]
         /// Parts that the provider may have and that nothing is recorded of yet: what a crash would send again.
-        var held = 0
+        public var held = 0
         /// Parts that were handed out and are neither answered nor given back.
-        var underWay = 0
+        public internal(set) var underWay = 0
         /// Why it is to leave, once nothing of it is under way any more: to be tried again later, or over another connector.
-        var putOffBy: Refusal?
+        public internal(set) var putOffBy: Refusal?
         /// Answers to other parts of a message that has ended are of no interest any more.
-        var isSettled = false
+        public internal(set) var isSettled = false
 
         init(claim: Claim, message: ShortMessage, parts: [Part], order: Int) {
             self.claim = claim
@@ -45,7 +51,7 @@ struct SubmitQueue<Part> {
     }
 
     /// What an answer comes to for the whole message.
-    enum Progress {
+    public enum Progress {
         /// Other parts are still to be sent or answered; or it had ended before.
         case open
         /// All parts are taken: the provider's ids.
@@ -55,28 +61,30 @@ struct SubmitQueue<Part> {
     }
 
     /// One part of a message: the unit that a window counts.
-    struct Slot {
-        let outgoing: Outgoing
-        let part: Int
+    public struct Slot {
+        public let outgoing: Outgoing
+        public let part: Int
         /// When it was last sent, in milliseconds of the clock that never goes back.
-        var sentAt: Int64 = 0
-        var pdu: Part { outgoing.parts[part] }
+        public var sentAt: Int64 = 0
+        public var pdu: Part { outgoing.parts[part] }
     }
 
     private var waiting: [Slot] = []
     private var head = 0
     private var orders = 0
 
-    var isEmpty: Bool { head == waiting.count }
+    public init() {}
+
+    public var isEmpty: Bool { head == waiting.count }
 
     /// Whether the next part belongs to a message of which the provider has a part already.
-    var nextContinues: Bool {
+    public var nextContinues: Bool {
         for slot in waiting[head...] where !slot.outgoing.isSettled { return slot.outgoing.held > 0 }
         return false
     }
-    var count: Int { waiting.count - head }
+    public var count: Int { waiting.count - head }
 
-    mutating func append(claim: Claim, message: ShortMessage, parts: [Part]) {
+    public mutating func append(claim: Claim, message: ShortMessage, parts: [Part]) {
         let outgoing = Outgoing(claim: claim, message: message, parts: parts, order: orders)
         orders += 1
         let missing = parts.indices.filter { outgoing.smscids[$0] == nil }
@@ -85,7 +93,7 @@ struct SubmitQueue<Part> {
     }
 
     /// The next part to send; parts of messages that have ended meanwhile, or went to another instance, are passed over.
-    mutating func next() -> Slot? {
+    public mutating func next() -> Slot? {
         while head < waiting.count {
             let slot = waiting[head]
             head += 1
@@ -105,7 +113,7 @@ struct SubmitQueue<Part> {
 
     /// Puts parts back that were not answered, in front of all that came after them.
     /// - Returns: messages that are to be tried again later, of which nothing is under way any more.
-    mutating func giveBack(_ slots: [Slot]) -> [Outgoing] {
+    public mutating func giveBack(_ slots: [Slot]) -> [Outgoing] {
         var leaving: [Outgoing] = []
         for slot in slots {
             slot.outgoing.underWay -= 1
@@ -121,7 +129,7 @@ struct SubmitQueue<Part> {
     }
 
     /// Notes the provider's id of a part.
-    func answered(_ slot: Slot, smscid: String) -> Progress {
+    public func answered(_ slot: Slot, smscid: String) -> Progress {
         guard !slot.outgoing.isSettled else { return .open }
         slot.outgoing.underWay -= 1
         slot.outgoing.smscids[slot.part] = smscid
@@ -133,7 +141,7 @@ struct SubmitQueue<Part> {
 
     /// A part was refused: no further part is sent, and once those under way are answered the message leaves.
     /// - Returns: whether it leaves now.
-    func putOff(_ slot: Slot, by reason: Refusal) -> Bool {
+    public func putOff(_ slot: Slot, by reason: Refusal) -> Bool {
         guard !slot.outgoing.isSettled else { return false }
         slot.outgoing.underWay -= 1
         slot.outgoing.putOffBy = slot.outgoing.putOffBy ?? reason
@@ -147,7 +155,7 @@ struct SubmitQueue<Part> {
     }
 
     /// Takes out the messages that wait here, of which nothing is under way, and whose validity ended by `now`.
-    mutating func expired(now: Int64) -> [Outgoing] {
+    public mutating func expired(now: Int64) -> [Outgoing] {
         var found: [Outgoing] = []
         for slot in waiting[head...] where !slot.outgoing.isSettled && slot.outgoing.underWay <= 0 && slot.outgoing.putOffBy == nil {
             let expiresAt = slot.outgoing.message.expiresAt
@@ -160,7 +168,7 @@ struct SubmitQueue<Part> {
 
     /// Ends a message whatever its other parts do.
     /// - Returns: `false` where it had ended before.
-    func fail(_ slot: Slot) -> Bool {
+    public func fail(_ slot: Slot) -> Bool {
         guard !slot.outgoing.isSettled else { return false }
         slot.outgoing.isSettled = true
         return true
