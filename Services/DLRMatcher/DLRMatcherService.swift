@@ -1,4 +1,5 @@
 import Bus
+import Configuration
 import Database
 public import ServiceKit
 public import ServiceLifecycle
@@ -10,7 +11,11 @@ public enum DLRMatcherService {
         let ids = SharedMessageIDs(try await context.messageIDs())
         let url = context.environment.databaseURL
         let instance = context.environment.instance
-        let rules = try await Snapshot("connectors", context) { ReportRules(try ConnectorStore.load($0).connectors) }
+        let rules = try await Snapshot("connectors", context) { connection in
+            let orphanTime = try ConnectorStore.general(connection, "ORPHANTIME").flatMap { Int($0) }
+            return ReportRules(
+                try ConnectorStore.load(connection).connectors, orphanSeconds: orphanTime ?? MoneyOptions.defaultOrphanSeconds)
+        }
         let stage = StageService(
             context.environment, health: context.health, name: "dlr-matcher", topics: [Topics.submitted, Topics.receipts],
             configure: { settings in
@@ -19,7 +24,7 @@ public enum DLRMatcherService {
             },
             makeTransform: {
                 MatcherTransform(
-                    rules: { rules.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance) })
+                    rules: { rules.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance, plans: .byIndex) })
             })
         return [rules, stage]
     }

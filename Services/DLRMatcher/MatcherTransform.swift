@@ -78,15 +78,12 @@ final class MatcherTransform: StageTransform {
 
     private func sweep(_ now: Int64) throws -> StageOutput {
         lastSweep = now
-        return try Sweep.run(try usable())
+        return try Sweep.run(try usable(), orphanSeconds: rules().orphanSeconds)
     }
 
     private func usable() throws -> Connection {
         if let connection { return connection }
         let fresh = try connect()
-        // Plans are made once, and the first are made while the tables are empty. A scan that was cheap then takes minutes when
-        // tens of thousands of entries wait; an index never does.
-        try fresh.script("SET enable_seqscan = off")
         connection = fresh
         return fresh
     }

@@ -8,8 +8,11 @@ struct ReportRules: Sendable {
     private static let maxRedirects = 5
 
     private var connectors: [String: ConnectorConfiguration] = [:]
+    /// How long a receipt waits for its submission before it is an orphan (ORPHANTIME).
+    let orphanSeconds: Int
 
-    init(_ connectors: [ConnectorConfiguration] = []) {
+    init(_ connectors: [ConnectorConfiguration] = [], orphanSeconds: Int = MoneyOptions.defaultOrphanSeconds) {
+        self.orphanSeconds = orphanSeconds
         for connector in connectors { self.connectors[connector.name] = connector }
     }
 

@@ -11,7 +11,8 @@ import SwiftProtobuf
 enum Sweep {
     private static let batch = 1_000
 
-    static func run(_ connection: Connection) throws -> StageOutput {
+    /// - Parameter orphanSeconds: how long a receipt waits for its submission.
+    static func run(_ connection: Connection, orphanSeconds: Int) throws -> StageOutput {
         // Receipts that were kept while another instance was just writing their submission.
         let late = try connection.query(
             """
@@ -51,13 +52,13 @@ enum Sweep {
         // Receipts that nothing was ever submitted for are kept for people.
         _ = try connection.execute(
             """
-            WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - interval '1 hour'
+            WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - make_interval(secs => $1::int)
                 AND NOT EXISTS (SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
                     JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key WHERE o.closed_by IS NULL)
                 RETURNING connector, smscid, source, record, received)
             INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
             SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
-            """)
+            """, [.int(orphanSeconds)])
         _ = try connection.execute(
             """
             DELETE FROM open_dlr WHERE (connector, match_key, msgid, part) IN (

@@ -1,4 +1,3 @@
-import Bus
 import Database
 import Logging
 import Routing
@@ -7,50 +6,50 @@ import ServiceLifecycle
 import Store
 import Synchronization
 
-/// Looks once a second which providers are connected and whose queue is full, so that routes pass them over.
+/// Looks once a second which providers are connected, so that routes pass over those that are not, as they do those whose queue is full.
 ///
 /// A connector counts as down when two looks in a row found no session of it: a reconnect is no reason to send elsewhere.
 final class ConnectorMonitor: Service {
     private struct State {
         var watched: [RoutingSetup.Watched] = []
-        var live = LiveState()
+        var down: Set<String> = []
+    }
+
+    private final class Shared: Sendable {
+        let state = Mutex(State())
     }
 
     private static let interval = Duration.seconds(1)
-    /// Queue lengths cost the broker more than a look at the sessions: every so many looks.
-    private static let looksPerLag = 2
 
-    private let shared = Mutex(State())
+    private let shared: Shared
     private let database: Database
-    private let bus: BusConfiguration
+    /// A service of its own.
+    let queues: QueueWatch
     private let logger: Logger
 
     init(_ context: ServiceContext) {
+        let shared = Shared()
+        self.shared = shared
         database = context.database
-        bus = context.environment.bus
+        queues = QueueWatch(context.environment, limits: { QueueWatch.Limits(shared.state.withLock { $0.watched }) })
         logger = context.environment.logger
     }
 
-    func watch(_ connectors: [RoutingSetup.Watched]) { shared.withLock { $0.watched = connectors } }
+    func watch(_ connectors: [RoutingSetup.Watched]) { shared.state.withLock { $0.watched = connectors } }
 
-    var state: LiveState { shared.withLock { $0.live } }
+    var state: LiveState { LiveState(down: shared.state.withLock { $0.down }, full: queues.finding.full) }
 
     func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             var missing: Set<String> = []
-            var full: Set<String> = []
-            var looks = 0
             while !Task.isCancelled {
                 try? await Task.sleep(for: Self.interval)
-                let watched = shared.withLock { $0.watched }
+                let watched = shared.state.withLock { $0.watched }
                 do {
                     let connected = try await database.run { try RoutingStore.connected($0) }
                     let away = Set(watched.filter { $0.needsSession && !connected.contains($0.name) }.map(\.name))
-                    let down = away.intersection(missing)
+                    publish(away.intersection(missing))
                     missing = away
-                    if looks.isMultiple(of: Self.looksPerLag) { full = try await fullQueues(watched) }
-                    looks += 1
-                    publish(LiveState(down: down, full: full))
                 } catch is CancellationError {
                     return
                 } catch {
@@ -61,38 +60,19 @@ final class ConnectorMonitor: Service {
         }
     }
 
-    private func fullQueues(_ watched: [RoutingSetup.Watched]) async throws -> Set<String> {
-        let bounded = watched.filter { $0.maxQueueSize != nil }
-        guard !bounded.isEmpty else { return [] }
-        let bus = bus
-        let lags: [GroupTopic: Int64] = try await withCheckedThrowingContinuation { continuation in
-            startThread("queue lengths") {
-                continuation.resume(with: Result { try Admin(bus).lags(of: bounded.flatMap(Self.lanes)) })
-            }
+    private func publish(_ down: Set<String>) {
+        let before = shared.state.withLock { state in
+            defer { state.down = down }
+            return state.down
         }
-        return Set(
-            bounded.filter { connector in
-                Self.lanes(connector).reduce(0) { $0 + (lags[$1] ?? 0) } >= Int64(connector.maxQueueSize ?? .max)
-            }.map(\.name))
+        guard before != down else { return }
+        logger.notice("routes pass over", metadata: ["not_connected": "\(down.sorted().joined(separator: " "))"])
     }
+}
 
-    private static func lanes(_ connector: RoutingSetup.Watched) -> [GroupTopic] {
-        [Topics.queue(connector.name), Topics.priorityQueue(connector.name)].map {
-            GroupTopic(group: connector.consumerGroup, topic: $0)
-        }
-    }
-
-    private func publish(_ live: LiveState) {
-        let before = shared.withLock { state in
-            defer { state.live = live }
-            return state.live
-        }
-        guard before != live else { return }
-        logger.notice(
-            "routes pass over",
-            metadata: [
-                "not_connected": "\(live.down.sorted().joined(separator: " "))",
-                "queue_full": "\(live.full.sorted().joined(separator: " "))",
-            ])
+extension QueueWatch.Limits {
+    fileprivate init(_ watched: [RoutingSetup.Watched]) {
+        self.init(
+            queues: watched.map { Queue(name: $0.name, group: $0.consumerGroup, limit: $0.maxQueueSize.map { Int64($0) }) })
     }
 }

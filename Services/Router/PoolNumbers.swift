@@ -15,6 +15,8 @@ final class PoolNumbers {
         var account: String
         var source: Address
         var inConnector: String
+        /// The text that an answer is to quote; nil = none.
+        var quote: String?
     }
 
     /// A message from a phone to a number of a pool.
@@ -32,6 +34,7 @@ final class PoolNumbers {
         var source: Address
         var inConnector: String
         var msgid: Int64
+        var quote: String?
     }
 
     private static let lockSpace: Int64 = 1_397_180_238
@@ -108,20 +111,20 @@ final class PoolNumbers {
     private func write(_ written: [(request: Request, number: String)], _ connection: Connection) throws {
         try connection.execute(
             """
-            INSERT INTO sat_entry (pool, phone, number, account, source, source_ton, source_npi, in_connector, msgid, expires)
-            SELECT p, h, n, a, s, t, i, c, m, now() + make_interval(secs => e)
+            INSERT INTO sat_entry (pool, phone, number, account, source, source_ton, source_npi, in_connector, msgid, expires, quote)
+            SELECT p, h, n, a, s, t, i, c, m, now() + make_interval(secs => e), q
             FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[], $7::int[], $8::text[], $9::bigint[],
-                        $10::int[]) AS u(p, h, n, a, s, t, i, c, m, e)
+                        $10::int[], $11::text[]) AS u(p, h, n, a, s, t, i, c, m, e, q)
             ON CONFLICT (pool, phone, number) DO UPDATE SET account = excluded.account, source = excluded.source,
                 source_ton = excluded.source_ton, source_npi = excluded.source_npi, in_connector = excluded.in_connector,
-                msgid = excluded.msgid, created = now(), expires = excluded.expires
+                msgid = excluded.msgid, created = now(), expires = excluded.expires, quote = excluded.quote
             """,
             [
                 .textArray(written.map(\.request.pool.name)), .textArray(written.map(\.request.phone)), .textArray(written.map(\.number)),
                 .textArray(written.map(\.request.account)), .textArray(written.map(\.request.source.number)),
                 .intArray(written.map { Int64($0.request.source.ton) }), .intArray(written.map { Int64($0.request.source.npi) }),
                 .textArray(written.map(\.request.inConnector)), .intArray(written.map(\.request.msgid)),
-                .intArray(written.map { Int64($0.request.pool.expirySeconds) }),
+                .intArray(written.map { Int64($0.request.pool.expirySeconds) }), .textArray(written.map(\.request.quote)),
             ])
     }
 
@@ -133,7 +136,7 @@ final class PoolNumbers {
         return try database.inTransaction { connection in
             let rows = try connection.query(
                 """
-                SELECT k.i, s.account, s.source, s.source_ton, s.source_npi, s.in_connector, s.msgid
+                SELECT k.i, s.account, s.source, s.source_ton, s.source_npi, s.in_connector, s.msgid, s.quote
                 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS k(i, pool, phone, number)
                 JOIN sat_entry s ON s.pool = k.pool AND s.phone = k.phone AND s.number = k.number
                 WHERE s.expires > now() ORDER BY s.msgid
@@ -150,7 +153,8 @@ final class PoolNumbers {
                 source.npi = UInt32(clamping: try row.int(4))
                 // Of several pools with the number, the newest message is meant.
                 originals[Int(try row.int(0))] = Original(
-                    account: try row.text(1), source: source, inConnector: try row.text(5), msgid: try row.int(6))
+                    account: try row.text(1), source: source, inConnector: try row.text(5), msgid: try row.int(6),
+                    quote: try row.optionalText(7))
             }
             let threaded = asked.filter { $0.pool.isThreaded && originals[$0.answer.index] != nil }
             if !threaded.isEmpty {

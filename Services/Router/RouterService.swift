@@ -29,8 +29,8 @@ public enum RouterService {
             makeTransform: {
                 RouterTransform(
                     plan: { setup.value.plan }, live: { monitor.state }, ids: ids,
-                    connect: { try Connection(url: url, applicationName: instance) })
+                    connect: { try Connection(url: url, applicationName: instance, plans: .byIndex) })
             })
-        return [setup, monitor, stage]
+        return [setup, monitor.queues, monitor, stage]
     }
 }

@@ -141,7 +141,9 @@ final class RouterTransform: StageTransform {
             requests.append(
                 PoolNumbers.Request(
                     msgid: message.msgid, pool: pool, phone: pool.phoneKey(choice.destination), account: choice.account,
-                    source: message.source, inConnector: message.inConnector))
+                    source: message.source, inConnector: message.inConnector,
+                    quote: pool.quotesReplies && plan.accounts[choice.account]?.hidesTexts != true && !message.body.text.isEmpty
+                        ? message.body.text : nil))
         }
         return try numbers.assign(requests)
     }
@@ -198,6 +200,13 @@ final class RouterTransform: StageTransform {
         var delivered = logged
         // The client hears its own sender's name, not the number that stood for it.
         delivered.destination = original.source
+        if let quote = original.quote, message.body.encoding != .binary, message.body.udh.isEmpty {
+            delivered.body.text = SourcePool.quoting(quote, in: message.body.text)
+            // The phone's own coding need not have the quoted letters.
+            delivered.body.encoding = .utf8
+            delivered.body.dataCoding = 0
+            delivered.parts = 0
+        }
         return delivery(delivered, logged: logged, to: connector, notes: [], now)
     }
 

@@ -24,7 +24,8 @@ struct AccessCommand: ParsableCommand {
 
         func run() throws {
             let id = try store.withConnection {
-                try AccountStore.addAccess($0, username: name, network: network, connector: connector, by: commandUser())
+                if connector != "*" { try AccountStore.checkAccessConnector($0, connector) }
+                return try AccountStore.addAccess($0, username: name, network: network, connector: connector, by: commandUser())
             }
             try output.print(["accessid": id], text: "Access row \(id): \(name) from \(network.canonical) through \(connector).")
         }

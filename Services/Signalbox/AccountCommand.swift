@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Foundation
 import Pricing
 import Store
@@ -33,6 +34,12 @@ struct AccountCommand: ParsableCommand {
             if let currency, currency.utf8.count != 3 || !currency.allSatisfy({ $0.isASCII && $0.isUppercase }) {
                 throw ValidationError("--currency has three capitals, such as EUR")
             }
+        }
+
+        /// Something is to be set.
+        var isGiven: Bool {
+            payment != nil || limit != nil || maxSessions != nil || throughput != nil
+                || [password, group, fullname, company, phone, route, routeDlr, forceSource, currency].contains { $0 != nil }
         }
 
         var changes: AccountStore.Changes {
@@ -102,6 +109,7 @@ struct AccountCommand: ParsableCommand {
 
         func validate() throws {
             for text in columns where !text.contains("=") { throw ValidationError("--set \(text): write COLUMN=VALUE") }
+            guard !columns.isEmpty || details.isGiven else { throw ValidationError("nothing is named that is to change") }
         }
 
         func run() throws {
@@ -110,9 +118,17 @@ struct AccountCommand: ParsableCommand {
                 let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
                 values[parts[0].lowercased()] = .some(parts.count == 2 ? String(parts[1]) : nil)
             }
+            // Read now, by names relative to this directory; `config apply` reads them again.
+            let (files, faults) = AccountFile.read(
+                AccountFile.Kind.allCases.compactMap { kind in
+                    (values[kind.rawValue] ?? nil).flatMap { $0.isEmpty ? nil : .init(account: name, kind: kind, path: $0) }
+                }, open: ConfigCommand.read)
+            guard faults.isEmpty else { throw CommandFailure(faults.joined(separator: "\n")) }
             let account = try store.withConnection { connection in
+                let problems = try AccountFileStore.problems(connection, files)
+                guard problems.isEmpty else { throw CommandFailure(problems.joined(separator: "\n")) }
                 // The columns first: where one of them has a fault nothing else is changed either.
-                if !values.isEmpty { try AccountColumns.set(connection, username: name, values: values, by: commandUser()) }
+                if !values.isEmpty { try AccountColumns.set(connection, username: name, values: values, files: files, by: commandUser()) }
                 return try AccountStore.set(connection, username: name, changes: details.changes, by: commandUser())
             }
             try output.print(AccountView(account, access: nil), text: "Changed account \(name).")
@@ -147,13 +163,16 @@ struct AccountCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func run() throws {
-            let (account, access) = try store.withConnection { connection in
+            let (account, access, columns) = try store.withConnection { connection in
                 guard let account = try AccountStore.find(connection, username: name) else {
                     throw StoreError.notFound("account \(name)")
                 }
-                return (account, try AccountStore.listAccess(connection, username: name).map(\.row))
+                return (
+                    account, try AccountStore.listAccess(connection, username: name).map(\.row),
+                    try AccountStore.columns(connection, username: name)
+                )
             }
-            let view = AccountView(account, access: access)
+            let view = WholeAccountView(AccountView(account, access: access), columns: columns)
             try output.print(view, text: view.text)
         }
     }
@@ -168,12 +187,18 @@ struct AccountCommand: ParsableCommand {
         @OptionGroup var output: OutputOptions
 
         func validate() throws {
-            guard amount.count == 1 else { throw ValidationError("topup takes one amount") }
-            _ = try moneyArgument(amount[0])
+            _ = try wanted()
+        }
+
+        /// Also after a `--`, as people write it in front of what begins with a minus.
+        private func wanted() throws -> Money {
+            let words = amount.filter { $0 != "--" }
+            guard words.count == 1 else { throw ValidationError("topup takes one amount") }
+            return try moneyArgument(words[0])
         }
 
         func run() throws {
-            let amount = try moneyArgument(amount.first ?? "")
+            let amount = try wanted()
             let balance = try store.withConnection {
                 try LedgerStore.topUp($0, username: name, amount: amount, by: commandUser(), note: note)
             }
@@ -198,6 +223,10 @@ struct AccountCommand: ParsableCommand {
 
         /// 9999-12-31: for good.
         private static let farAway: Int64 = 253_402_214_400_000
+
+        func validate() throws {
+            if let until, !off, until <= Int64(Date().timeIntervalSince1970 * 1_000) { throw ValidationError("--until lies in the past") }
+        }
 
         func run() throws {
             var changes = AccountStore.Changes()

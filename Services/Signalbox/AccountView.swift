@@ -15,7 +15,9 @@ struct AccountView: Encodable {
             if let text = row.ipstr, !text.isEmpty {
                 network = text.contains("/") ? text : text + (row.ipwidth.map { "/\($0)" } ?? "")
             } else {
-                network = "\(row.ipaddress.map(String.init) ?? "-")/\(row.ipmask.map(String.init) ?? "-")"
+                // EMG's integers, readable.
+                let integers = "\(row.ipaddress.map(String.init) ?? "-")/\(row.ipmask.map(String.init) ?? "-")"
+                network = IPNetwork(integers: integers)?.description ?? integers
             }
         }
     }
@@ -104,5 +106,44 @@ struct AccountView: Encodable {
         return lines.compactMap { label, value in
             value.map { label + String(repeating: " ", count: max(1, 19 - label.count)) + $0 }
         }.joined(separator: "\n")
+    }
+}
+
+/// What `account show` prints: the above, and every further column of `emguser` that holds something.
+struct WholeAccountView: Encodable {
+    private static let shown: Set<String> = [
+        "userid", "username", "charge_balance", "charge_balance_postpaid_limit", "allowpostpaid", "creditssend", "creditssenddec",
+        "currency",
+        "maxsessions", "throughput", "lastlogin", "lastfailedlogin", "lastip", "lastipstr", "usergroup", "fullname", "company", "phone",
+        "route", "routedlr", "foresourceaddr", "charge_on", "dlr_per_part",
+    ]
+    /// Columns that mean nothing while they are so.
+    private static let silent = ["creditsreceive": "0", "failedlogins": "0", "logbody": "plain"]
+
+    var account: AccountView
+    var further: [(name: String, value: String)]
+
+    init(_ account: AccountView, columns: [(name: String, value: String)]) {
+        self.account = account
+        further = columns.filter { !Self.shown.contains($0.name) && Self.silent[$0.name] != $0.value }
+    }
+
+    private struct Column: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+        init(_ name: String) { stringValue = name }
+        init?(stringValue: String) { self.stringValue = stringValue }
+        init?(intValue: Int) { nil }
+    }
+
+    func encode(to encoder: any Encoder) throws {
+        try account.encode(to: encoder)
+        var container = encoder.container(keyedBy: Column.self)
+        for column in further { try container.encode(column.value, forKey: Column(column.name)) }
+    }
+
+    var text: String {
+        ([account.text] + further.map { $0.name + String(repeating: " ", count: max(1, 19 - $0.name.count)) + $0.value })
+            .joined(separator: "\n")
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Configuration
+import Database
 import Foundation
 import Store
 
@@ -26,6 +27,17 @@ struct ConfigCommand: ParsableCommand {
     ) -> (contents: RoutingFileContents, diagnostics: [ConfigurationDiagnostic]) {
         let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
         return RoutingFileContents.read(configuration) { name in try read(URL(fileURLWithPath: name, relativeTo: directory).path) }
+    }
+
+    /// The files that accounts name (`emguser.routing`, `emguser.charges`), likewise.
+    static func readAccountFiles(
+        _ connection: Connection, for configuration: ConfigurationFile, at path: String
+    ) throws -> (files: [AccountFile], faults: [String]) {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        let (files, faults) = AccountFile.read(try AccountFileStore.references(connection)) { name in
+            try read(URL(fileURLWithPath: name, relativeTo: directory).path)
+        }
+        return (files, faults + (try AccountFileStore.problems(connection, files, configuration: configuration)))
     }
 
     struct Check: ParsableCommand {
@@ -74,11 +86,22 @@ struct ConfigCommand: ParsableCommand {
             guard errors == 0 else { throw CommandFailure("\(file) has \(errors) errors; nothing was applied") }
             let (difference, rows) = try store.withConnection { connection in
                 let difference = try ConnectorStore.difference(connection, parsed)
-                let rows = try RoutingFileStore.difference(connection, files.contents)
+                let (accountFiles, faults) = try ConfigCommand.readAccountFiles(connection, for: parsed, at: file)
+                for fault in faults { printError(fault) }
+                guard faults.isEmpty else {
+                    throw CommandFailure(
+                        "files that accounts name have \(faults.count) errors; nothing was applied "
+                            + "(`account set NAME --set routing=` or `--set charges=` does without)")
+                }
+                let rows =
+                    try RoutingFileStore.difference(connection, files.contents)
+                    + AccountFileStore.difference(connection, accountFiles)
                 // First what is about to change, then the change.
                 if !output.json { for line in difference.lines + rows { print(line) } }
                 guard !dryRun else { return (difference, rows) }
-                return (try ConnectorStore.apply(connection, parsed, files: files.contents, by: commandUser()), rows)
+                return (
+                    try ConnectorStore.apply(connection, parsed, files: files.contents, accountFiles: accountFiles, by: commandUser()), rows
+                )
             }
             struct Answer: Encodable {
                 var applied: Bool

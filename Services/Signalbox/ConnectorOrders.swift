@@ -1,4 +1,5 @@
 import ArgumentParser
+import Configuration
 import Store
 
 /// `connector hold|unhold|bounce|stop|start`: orders that take effect on all instances within a second.
@@ -41,10 +42,18 @@ extension ConnectorCommand {
         @OptionGroup var output: OutputOptions
 
         func give(_ order: ConnectorControl.Order, _ effect: String) throws {
+            if order != .stop, order != .start { try checkDirection(order) }
             guard try store.withConnection({ try ConnectorControl.give(order, to: name, $0, by: commandUser()) }) else {
                 throw CommandFailure("there is no connector \(name)")
             }
             try output.print(["connector": name, "order": order.rawValue], text: "The connector \(name) \(effect).")
+        }
+
+        /// Clients open the sessions of an incoming connector: there is nothing of ours to hold.
+        private func checkDirection(_ order: ConnectorControl.Order) throws {
+            guard try store.withConnection({ try ConnectorStore.load($0, name: name) })?.direction == .incoming else { return }
+            throw CommandFailure(
+                "clients bind to \(name): \(order.rawValue) is for connectors towards providers (see `connector stop` and `session kick`)")
         }
     }
 }

@@ -13,6 +13,8 @@ struct DLRCommand: ParsableCommand {
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
 
+        func validate() throws { try checkLimit(limit) }
+
         func run() throws {
             let rows = try store.withConnection { try ReportStore.open($0, connector: connector, limit: limit) }
             var table = TextTable(["MESSAGE", "PART", "CONNECTOR", "SMSCID", "SINCE", "EXPIRES"], empty: "No report is awaited.")
@@ -28,12 +30,15 @@ struct DLRCommand: ParsableCommand {
     struct Orphans: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "orphans", abstract: "Receipts that name no message of ours, newest first.",
-            discussion: "For an hour a receipt waits for its submission, in case it came early; then it stays here for people.")
+            discussion: "For ORPHANTIME (an hour) a receipt waits for its submission, in case it came early; then it stays here for people."
+        )
         @Option(help: "Only from this connector.") var connector: String?
         @Option(help: "At most so many.") var limit = 100
         @Option(help: "Forget those that came before then.", transform: timeArgument) var clearBefore: Int64?
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
+
+        func validate() throws { try checkLimit(limit) }
 
         func run() throws {
             if let clearBefore {

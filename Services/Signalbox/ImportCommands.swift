@@ -17,7 +17,10 @@ enum ImportFile {
     }
 
     /// Every fault goes to standard error with its line, or into the answer; then the command fails.
-    static func refuse(_ path: String, _ faults: [LineFault], _ output: OutputOptions) throws -> Never {
+    /// - Parameter second: another file, whose faults begin with a word that is left out then.
+    static func refuse(
+        _ path: String, _ faults: [LineFault], _ output: OutputOptions, second: (word: String, path: String)? = nil
+    ) throws -> Never {
         struct Answer: Encodable {
             var imported = 0
             var faults: [LineFault]
@@ -25,7 +28,13 @@ enum ImportFile {
         if output.json {
             try output.print(Answer(faults: faults), text: "")
         } else {
-            for fault in faults { printError("\(path): \(fault)") }
+            for fault in faults {
+                if let second, fault.what.hasPrefix(second.word) {
+                    printError("\(second.path): \(LineFault(line: fault.line, what: String(fault.what.dropFirst(second.word.count))))")
+                } else {
+                    printError("\(path): \(fault)")
+                }
+            }
         }
         printError("Error: nothing was imported: \(faults.count) faults")
         throw ExitCode(1)
@@ -96,10 +105,14 @@ extension AccountCommand {
             let users = try ImportFile.read(file)
             let rows = try access.map { try ImportFile.read($0) }
             let done = try store.withConnection { try AccountImport.run($0, users: users, access: rows, by: commandUser()) }
-            guard done.faults.isEmpty else { try ImportFile.refuse(file, done.faults, output) }
+            guard done.faults.isEmpty else {
+                try ImportFile.refuse(file, done.faults, output, second: access.map { (word: "access: ", path: $0) })
+            }
+            let named = try store.withConnection { try AccountFileStore.references($0) }.count
             try output.print(
                 ["accounts": done.accounts, "access": done.access],
-                text: "Imported \(done.accounts) accounts and \(done.access) access rows.")
+                text: "Imported \(done.accounts) accounts and \(done.access) access rows."
+                    + (named > 0 ? " Accounts name \(named) files (routing, charges): the next `config apply` reads them." : ""))
         }
     }
 
@@ -110,6 +123,8 @@ extension AccountCommand {
         @Option(help: "At most so many.") var limit = 100
         @OptionGroup var store: StoreOptions
         @OptionGroup var output: OutputOptions
+
+        func validate() throws { try checkLimit(limit) }
 
         private struct Line: Encodable {
             var created_ms: Int64

@@ -80,6 +80,11 @@ func timeText(_ milliseconds: Int64?) -> String {
 
 /// Reads a network from the command line.
 @Sendable func networkArgument(_ text: String) throws -> IPNetwork {
-    guard let network = IPNetwork(text) else { throw ValidationError("\(text): write a network as 192.0.2.0/24 or 2001:db8::/32") }
-    return network
+    if let network = IPNetwork(text) ?? IPNetwork(integers: text) { return network }
+    throw ValidationError("\(text): write a network as 192.0.2.0/24 or 2001:db8::/32, or as EMG's integers, 3221225984/24")
+}
+
+/// At most so many rows of a list.
+func checkLimit(_ limit: Int) throws {
+    guard (1...100_000).contains(limit) else { throw ValidationError("--limit lies between 1 and 100000") }
 }

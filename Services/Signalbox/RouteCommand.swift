@@ -61,7 +61,12 @@ struct RouteCommand: ParsableCommand {
         }
 
         func run() throws {
-            let id = try store.withConnection { try RouteStore.add($0, row(), by: commandUser()) }
+            let (id, twin) = try store.withConnection { connection in
+                let row = row()
+                let twin = try RouteStore.load(connection, includingDisabled: true).first { $0.says(thatOf: row) }
+                return (try RouteStore.add(connection, row, by: commandUser()), twin)
+            }
+            if let twin { printError("route \(twin.id) says the same already") }
             try output.print(["routeid": id], text: "Route \(id): \(prefix.isEmpty ? "everything" : prefix) to \(connector).")
         }
     }

@@ -22,16 +22,19 @@ struct RouteImportCommand: ParsableCommand {
         guard data.count <= Self.maximumFileOctets else { throw CommandFailure("\(file) is too large") }
         guard let text = String(data: data, encoding: .utf8) else { throw CommandFailure("\(file) is not UTF-8 text") }
         var (rows, faults) = RouteImport.parse(text)
-        if faults.isEmpty {
-            faults = try store.withConnection { connection in
-                dryRun
-                    ? try RouteStore.check(connection, rows)
-                    : try RouteStore.addAll(connection, rows, replacing: replace, by: commandUser())
-            }
+        let isSound = faults.isEmpty
+        faults += try store.withConnection { connection in
+            isSound && !dryRun
+                ? try RouteStore.addAll(connection, rows, replacing: replace, by: commandUser())
+                : try RouteStore.check(connection, rows)
         }
+        // In the order of the file, each once: what cannot be read may be told a second time as what makes no sense.
+        var told: Set<String> = []
+        faults = faults.filter { told.insert("\($0.line) \($0.message)").inserted }
+        faults.sort { $0.line < $1.line }
         guard faults.isEmpty else {
             for fault in faults.prefix(Self.shownFaults) { printError("\(file): line \(fault.line): \(fault.message)") }
-            throw CommandFailure("\(file): \(faults.count) errors in \(rows.count) routes; nothing was imported")
+            throw CommandFailure("\(file): \(faults.count) errors; nothing was imported")
         }
         struct Answer: Encodable {
             var routes: Int

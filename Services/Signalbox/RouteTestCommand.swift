@@ -27,8 +27,11 @@ struct RouteTestCommand: ParsableCommand {
                 return RouteMatch.Option(name: option.name, value: option.value ?? "")
             } catch { throw CommandFailure("\(error)") }
         }
+        guard !to.isEmpty else { throw CommandFailure("--to is empty") }
         let setup = try store.withConnection { connection in
+            if let account, try AccountStore.find(connection, username: account) == nil { throw StoreError.notFound("account \(account)") }
             var setup = try RoutingStore.load(connection)
+            if !inConnector.isEmpty, setup.plan.connectors[inConnector] == nil { throw StoreError.notFound("connector \(inConnector)") }
             // Without a running gateway nothing is connected, and nobody asks for that.
             let connected = try RoutingStore.connected(connection)
             if connected.isEmpty { setup.watched = [] }

@@ -15,9 +15,7 @@ extension Admin {
     /// ListOffsets' words for a partition's bounds, in place of a time (Kafka protocol, ListOffsetsRequest).
     private static let latest: Int64 = -1
     private static let earliest: Int64 = -2
-    private static let timeout: Int32 = 5_000
-    /// Up to so many offsets of a partition are read to count the records among them.
-    private static let countedSpan: Int64 = 200
+    static let timeout: Int32 = 5_000
 
     /// For each partition the first record that was written at `milliseconds` (since 1970) or later; its end where there is none.
     /// - Throws: also where there is no such topic.
@@ -32,12 +30,14 @@ extension Admin {
         return Dictionary(uniqueKeysWithValues: found.map { ($0.key.partition, max(0, $0.value)) })
     }
 
-    /// How many records each group has not finished of its topic; 0 for a topic that is not there.
-    ///
-    /// Offsets count a transaction's own mark too, so where few are left the records are read and counted; of many the number is a
-    /// little too high. What a windowed stage has done above its oldest open record still counts.
-    /// - Parameter counting: false saves the reading: then the number is a little too high everywhere.
-    public func lags(of queues: [GroupTopic], counting: Bool = true) throws(BusError) -> [GroupTopic: Int64] {
+    /// How many records each group has not finished of its topic, as `QueueLengths` has it, asked once.
+    public func lags(of queues: [GroupTopic]) throws(BusError) -> [GroupTopic: Int64] {
+        try QueueLengths(self).lengths(of: queues)
+    }
+
+    /// What each group has not finished, as offsets by partition, by group and topic; empty for a topic that is not there. Offsets count
+    /// the marks of transactions too, so a span is never less than its records.
+    func spans(of queues: [GroupTopic]) throws(BusError) -> [GroupTopic: [TopicPartition: Range<Int64>]] {
         let counts = try topics(timeoutMilliseconds: Admin.timeout)
         var wanted: [String: [TopicPartition]] = [:]
         for queue in Set(queues) {
@@ -46,29 +46,20 @@ extension Admin {
             }
         }
         wanted = wanted.filter { !$0.value.isEmpty }
-        var lags = Dictionary(queues.map { ($0, Int64(0)) }, uniquingKeysWith: { first, _ in first })
-        guard !wanted.isEmpty else { return lags }
+        var spans = Dictionary(queues.map { ($0, [TopicPartition: Range<Int64>]()) }, uniquingKeysWith: { first, _ in first })
+        guard !wanted.isEmpty else { return spans }
         let partitions = Array(Set(wanted.values.joined()))
         let ends = try positions(of: partitions, at: Admin.latest)
         let committed = try committed(wanted)
         let isNew = committed.values.contains { $0.values.contains { $0 < 0 } }
         let starts = isNew ? try positions(of: partitions, at: Admin.earliest) : [:]
         for (group, offsets) in committed {
-            var few: [CommittedOffset] = []
             for (partition, offset) in offsets {
                 let from = offset < 0 ? max(0, starts[partition] ?? 0) : offset
-                let span = max(0, (ends[partition] ?? 0) - from)
-                if span > Admin.countedSpan || !counting {
-                    lags[GroupTopic(group: group, topic: partition.topic), default: 0] += span
-                } else if span > 0 {
-                    few.append(CommittedOffset(partition: partition, offset: from))
-                }
-            }
-            for (topic, count) in try countRecords(from: few, to: ends) {
-                lags[GroupTopic(group: group, topic: topic), default: 0] += count
+                spans[GroupTopic(group: group, topic: partition.topic), default: [:]][partition] = from..<max(from, ends[partition] ?? 0)
             }
         }
-        return lags
+        return spans
     }
 
     /// - Parameter time: milliseconds since 1970, or one of ListOffsets' words. A partition without such a record has -1.
@@ -118,41 +109,5 @@ extension Admin {
             }
         }
         return committed
-    }
-
-    /// Committed records by topic, read from `from` up to `ends`.
-    private func countRecords(from: [CommittedOffset], to ends: [TopicPartition: Int64]) throws(BusError) -> [String: Int64] {
-        guard !from.isEmpty else { return [:] }
-        let reader = try KafkaHandle(
-            .consumer, configuration: configuration,
-            settings: [
-                ("group.id", "signalbox-count"), ("enable.auto.commit", "false"), ("enable.partition.eof", "true"),
-                ("isolation.level", "read_committed"), ("fetch.wait.max.ms", "50"),
-            ])
-        let list = TopicPartitionList(from)
-        let assigned = rd_kafka_assign(reader.raw, list.raw)
-        guard assigned == RD_KAFKA_RESP_ERR_NO_ERROR else { throw BusError(assigned, doing: "read to count") }
-        defer { _ = rd_kafka_assign(reader.raw, nil) }
-        var counts: [String: Int64] = [:]
-        var open = Set(from.map(\.partition))
-        // Records may go on coming faster than we read: past the end that was asked for nothing counts.
-        while !open.isEmpty {
-            guard let message = rd_kafka_consumer_poll(reader.raw, Admin.timeout) else {
-                throw BusError(code: .timedOut, "read to count: no answer", isRetriable: true)
-            }
-            defer { rd_kafka_message_destroy(message) }
-            guard let rkt = message.pointee.rkt else { continue }
-            let partition = TopicPartition(topic: String(cString: rd_kafka_topic_name(rkt)), partition: message.pointee.partition)
-            switch message.pointee.err {
-            case RD_KAFKA_RESP_ERR_NO_ERROR:
-                if message.pointee.offset < ends[partition] ?? 0, open.contains(partition) {
-                    counts[partition.topic, default: 0] += 1
-                } else {
-                    open.remove(partition)
-                }
-            default: open.remove(partition)
-            }
-        }
-        return counts
     }
 }

@@ -2,6 +2,12 @@
 enum ConnectorKeywords {
     static let working = connection + incoming + outgoing + text + routing + money + log
 
+    /// Keywords of an SMPP connector that only the other direction has. (STATIC and USERDB have words of their own.)
+    static func meaningless(for direction: ConnectorConfiguration.Direction) -> Set<String> {
+        let (own, other) = direction == .incoming ? (incoming, outgoing) : (outgoing, incoming)
+        return Set(other).subtracting(own).subtracting(connection + text + routing + money + log + ["STATIC", "USERDB"])
+    }
+
     /// Both directions.
     static let connection = [
         "TYPE", "PROTOCOL", "ADDRESS", "INSTANCES", "MODE", "KEEPALIVE", "IDLETIMEOUT", "USERNAME", "PASSWORD", "WINDOWSIZE", "SYSTEMTYPE",

@@ -168,6 +168,12 @@ struct OptionReader {
             warn("IDLETIMEOUT", "IDLETIMEOUT is not longer than KEEPALIVE: the connection closes before its first keep-alive")
         }
         guard hasDirection else { return }
+        if connector.protocolName == "SMPP" {
+            let meaningless = ConnectorKeywords.meaningless(for: connector.direction)
+            for key in Set(section.entries.map(\.key)).intersection(meaningless).sorted() {
+                warn(key, "\(key) has no effect: it is for \(connector.direction == .incoming ? "outgoing" : "incoming") connectors")
+            }
+        }
         switch connector.direction {
         case .incoming:
             if connector.isStatic { warn("STATIC", "STATIC means nothing for an incoming connector") }

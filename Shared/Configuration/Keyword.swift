@@ -56,9 +56,22 @@ struct Keyword: Sendable {
         switch keyword.standing {
         case .works: return nil
         case .needless(let why): return ConfigurationDiagnostic(.warning, line: entry.line, "\(entry.key) has no effect: \(why)")
-        case .notYet: return ConfigurationDiagnostic(.warning, line: entry.line, "\(entry.key) is known but not supported yet")
+        case .notYet:
+            return ConfigurationDiagnostic(
+                .warning, line: entry.line, "\(entry.key) is known but not supported yet\(instead[entry.key] ?? "")")
         }
     }
+
+    /// What to do without a keyword that is not supported yet.
+    private static let instead = [
+        "LOGLEVEL": ": the environment variable SIGNALBOX_LOG_LEVEL sets the level of each service",
+        "CONNECTOR_LOGLEVEL": ": the environment variable SIGNALBOX_LOG_LEVEL sets the level of each service",
+        "PROFILING_THRESHOLD": ": /metrics of each service has its counters, and `message show` the times of a message",
+        "PDULOG": ": nothing is logged of single PDUs; a capture shows them",
+        "PDULOGDB": ": nothing is logged of single PDUs; a capture shows them",
+        "PLUGIN": ": messages pass without it", "QUOTEDSUBJECT": ": e-mail is not spoken yet",
+        "DLR_TO_SAME_IP": ": a report goes to any session of its account",
+    ]
 
     /// Every keyword by its place. The names are EMG's: the reference's tables of general and connector options,
     /// and those that users recall beyond them.
@@ -88,7 +101,7 @@ struct Keyword: Sendable {
                 "DEFAULT_MSGTYPE", "DEFAULT_SMSCOP", "DEFAULT_CHARCODE_TEXT", "DEFAULT_CHARGE", "QUOTEDSUBJECT",
                 "DISABLE_UCS2_DOWNGRADE", "ENABLE_UCS2_UPGRADE",
                 "ADDRTON", "ADDRNPI", "ADDRESSRANGE", "FORCE_SOURCEADDR", "FORCE_DESTADDR", "DEFAULT_SOURCEADDR",
-                "DEFAULT_SOURCEADDRTON", "DEFAULT_SOURCEADDRNPI", "REGEXP", "REMOVEPREFIX", "REQUIREPREFIX",
+                "DEFAULT_SOURCEADDRTON", "DEFAULT_SOURCEADDRNPI", "REMOVEPREFIX", "REQUIREPREFIX",
                 "SERVICETYPE", "INTERFACEVERSION", "LOGINSPERMIN", "MAXFAILEDCONNECTS", "MAXFAILEDSLEEP", "WAITBEFORECONNECT",
                 "TCPSOURCEIP", "TCPSOURCEPORT", "LOCALIPS", "OPS_MAXOUTSTANDING", "OPS_MAXPERSESSION", "OPS_MAXEXPIRED", "FIRSTTRNNO",
                 "MAXTRIES", "RETRYTIME", "RETRYSCHEME", "VP", "QUEUESIZE", "USEPRIORITY", "WAITDELAY", "WAITFOR",
@@ -97,13 +110,13 @@ struct Keyword: Sendable {
                 "SUPPRESS_EMGHEADERS", "QUOTEDREPLY", "INHERIT", "VIRTUAL", "COPY", "PROXY", "SIMULATE", "EMULATE", "HIBERNATE",
                 "LIBRARY", "SATPOOL_CREATE", "SATPOOL_LOOKUP", "ROUTESAT", "MODEM", "MODEM_BPS", "INITSTRING", "GSMSTORE", "GSMNOSCA",
             ],
-            often: ["ADDRESS", "ACCESS"], notYetOften: ["URLHANDLER", "PLUGIN"]),
+            often: ["ADDRESS", "ACCESS", "REGEXP"], notYetOften: ["URLHANDLER", "PLUGIN"]),
         .section(.database): make(
             // The section is read so that USERDB and DBPROFILE can name it; Signalbox has one database.
             works: ["HOST", "PORT", "USERNAME", "PASSWORD", "DBNAME", "TYPE", "INSTANCES", "SOCKET"]),
         .section(.plugin): make(notYet: ["LIBRARY", "CONFIG", "INSTANCES", "URL", "DBPROFILE"]),
         .section(.sourceAddressPool): make(
-            works: ["ADDRESSRANGE", "THREADED", "IGNORE_DESTADDR", "RANDOM", "EXPIRE"], notYet: ["QUOTED_REPLY"], often: ["ADDRESSRANGE"]),
+            works: ["ADDRESSRANGE", "THREADED", "IGNORE_DESTADDR", "RANDOM", "EXPIRE", "QUOTED_REPLY"], often: ["ADDRESSRANGE"]),
         .section(.domain): make(notYetOften: ["ADDRESS", "CONNECTOR", "ROUTE"]),
         .section(.connectorGroup): make(works: ["TYPE", "CONNECTOR"], often: ["CONNECTOR"]),
     ]

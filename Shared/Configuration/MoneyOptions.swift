@@ -20,6 +20,11 @@ public struct MoneyOptions: Sendable, Equatable {
     /// The gateway makes no report by itself, also where the provider sends none (NODLR): reports are injected.
     public var noGeneratedReports: Bool
 
+    /// How long a receipt waits for its submission before it is an orphan, where ORPHANTIME (general; ours) says nothing, in seconds.
+    public static let defaultOrphanSeconds = 3_600
+    /// What ORPHANTIME may name. A submission may be a little behind its receipt: less than a second would make orphans of good ones.
+    public static let orphanSeconds = 1...604_800
+
     public init(
         identifierNotation: IdentifierNotation? = nil, reportExpirySeconds: Int? = nil, noGeneratedReports: Bool = false
     ) {
@@ -33,7 +38,7 @@ extension OptionReader {
     mutating func moneyOptions() -> MoneyOptions {
         MoneyOptions(
             identifierNotation: integer("HEXID", 0...2).flatMap { MoneyOptions.IdentifierNotation(rawValue: $0) },
-            reportExpirySeconds: integer("DLREXPIRE", 60...31_536_000),
+            reportExpirySeconds: integer("DLREXPIRE", 1...31_536_000),
             noGeneratedReports: flag("NODLR") ?? false)
     }
 
@@ -49,13 +54,23 @@ extension OptionReader {
 }
 
 extension Keyword {
-    /// General keywords about money.
-    static let generalMoney = ["DEFAULT_CHARGE", "DISABLE_CREDITS"]
+    /// General keywords about money and delivery reports.
+    static let generalMoney = ["DEFAULT_CHARGE", "DISABLE_CREDITS", "ORPHANTIME"]
 }
 
 extension ConfigurationFile {
     func checkMoney() -> [ConfigurationDiagnostic] {
         general.compactMap { entry in
+            if entry.key == "ORPHANTIME" {
+                let range = MoneyOptions.orphanSeconds
+                guard let seconds = Int(entry.value ?? ""), range.contains(seconds) else {
+                    return ConfigurationDiagnostic(
+                        .error, line: entry.line,
+                        "ORPHANTIME is a number of seconds from \(range.lowerBound) to \(range.upperBound), not \(entry.value ?? "nothing")"
+                    )
+                }
+                return nil
+            }
             guard entry.key == "DEFAULT_CHARGE" else { return nil }
             guard let charge = try? Money(parsing: entry.value ?? ""), charge >= .zero, charge <= .columnMaximum else {
                 return ConfigurationDiagnostic(

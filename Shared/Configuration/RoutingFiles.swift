@@ -145,7 +145,7 @@ public enum RoutingFiles {
         return (rows, faults)
     }
 
-    private static func lines(_ text: String) -> [(number: Int, words: [String])] {
+    static func lines(_ text: String) -> [(number: Int, words: [String])] {
         text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).enumerated().compactMap { index, line in
             guard line.trimmed.first != "#" else { return nil }
             var words: [String] = []

@@ -12,7 +12,7 @@ public struct RoutingOptions: Sendable, Equatable {
     public var satPoolLookup: String?
     /// ROUTESAT
     public var routeSAT: String?
-    /// NORMALIZE (ours), REMOVEPREFIX, REQUIREPREFIX
+    /// NORMALIZE (ours), REMOVEPREFIX, REQUIREPREFIX, REGEXP
     public var numbers = NumberRules()
     /// BLACKLIST and WHITELIST: files of addresses.
     public var blacklistFile: String?
@@ -22,7 +22,7 @@ public struct RoutingOptions: Sendable, Equatable {
 extension ConnectorKeywords {
     static let routingKeywords = [
         "ROUTE", "ROUTEDLR", "REDIRECT", "ALLOWROUTE", "ROUTEUSER", "SATPOOL_CREATE", "SATPOOL_LOOKUP", "ROUTESAT", "NORMALIZE",
-        "REMOVEPREFIX", "REQUIREPREFIX", "BLACKLIST", "WHITELIST",
+        "REMOVEPREFIX", "REQUIREPREFIX", "REGEXP", "BLACKLIST", "WHITELIST",
     ]
 }
 
@@ -52,6 +52,9 @@ extension OptionReader {
                 }
                 options.numbers.replacements.append(.init(from: ends[0], to: ends[1]))
             }
+        }
+        for entry in section.all("REGEXP") {
+            do { options.numbers.rewrites.append(try AddressRewrite(entry.value ?? "")) } catch { fault("REGEXP", "REGEXP: \(error)") }
         }
         return options
     }

@@ -117,6 +117,7 @@ extension ConfigurationFile {
         pool.isThreaded = flag("THREADED")
         pool.isRandom = flag("RANDOM")
         pool.ignoresDestination = flag("IGNORE_DESTADDR")
+        pool.quotesReplies = flag("QUOTED_REPLY")
         if let entry = section.last("EXPIRE") {
             if let seconds = Int(entry.value ?? ""), (1...315_360_000).contains(seconds) {
                 pool.expirySeconds = seconds

@@ -15,8 +15,11 @@ public final class Connection {
     ///   - url: `postgresql://user:password@host:port/database`, or libpq's keyword form. It is never printed.
     ///   - applicationName: shown in `pg_stat_activity`.
     ///   - statementTimeoutMilliseconds: after which the server gives a statement up; 0 = never.
+    ///   - plans: `.byIndex` for a connection that lives long.
     /// - Throws: `DatabaseError` of kind `.connection`, or `.usage` for a URL that cannot be read.
-    public init(url: String, applicationName: String, statementTimeoutMilliseconds: Int = 0) throws(DatabaseError) {
+    public init(
+        url: String, applicationName: String, statementTimeoutMilliseconds: Int = 0, plans: StatementPlans = .byCost
+    ) throws(DatabaseError) {
         let secrets = try ConnectionURL.secrets(of: url)
         // Keepalives and the user timeout bound how long a silently vanished server can hold us (34.1.2).
         let options: [(String, String)] = [
@@ -38,7 +41,8 @@ public final class Connection {
         try script(
             """
             SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; SET standard_conforming_strings = on;
-            SET client_min_messages = warning; SET statement_timeout = \(max(0, statementTimeoutMilliseconds))
+            SET client_min_messages = warning; SET statement_timeout = \(max(0, statementTimeoutMilliseconds));
+            \(plans.settings)
             """)
     }
 

@@ -3,6 +3,8 @@
 /// The connection is opened at the first use and again after it was lost. Work that was under way when it was
 /// lost is not repeated here, since only the caller knows whether it may be: it gets the error, whose
 /// `isRetriable` is true.
+///
+/// It lives as long as its service, so its statements are planned by index (`StatementPlans`).
 public actor Database {
     private nonisolated let executor: ThreadExecutor
     public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
@@ -55,7 +57,7 @@ public actor Database {
         if let connection, connection.isAlive { return connection }
         connection = nil
         let fresh = try Connection(
-            url: url, applicationName: applicationName, statementTimeoutMilliseconds: statementTimeoutMilliseconds)
+            url: url, applicationName: applicationName, statementTimeoutMilliseconds: statementTimeoutMilliseconds, plans: .byIndex)
         connection = fresh
         return fresh
     }

@@ -69,6 +69,38 @@ public final class BodyPattern: @unchecked Sendable {
         }
     }
 
+    /// `text` with the first place that fits replaced; `$1` and `${1}` are groups, an unset group is empty.
+    /// - Returns: nil where nothing fits, or the result is longer than `maxOctets`.
+    func replacing(in text: String, with replacement: String, maxOctets: Int) -> String? {
+        guard text.utf8.count <= Self.maxTextOctets else { return nil }
+        var result: String?
+        _ = substitute(Array(text.utf8), replacement, maxOctets) { result = $0 }
+        return result
+    }
+
+    /// What PCRE2 says of a replacement by itself, such as of a group that the pattern has not; nil = nothing.
+    func problem(ofReplacement replacement: String) -> String? {
+        // Only a replacement that is used is read; this one's text always fits.
+        guard let probe = try? BodyPattern("(?:\(text))|\\A") else { return "the pattern cannot be alternated" }
+        let code = probe.substitute([], replacement, Self.maxTextOctets) { _ in }
+        return code < 0 ? Self.message(code) : nil
+    }
+
+    /// - Returns: the number of replacements, or PCRE2's error. Source: pcre2api(3), "Creating a new string with substitutions".
+    private func substitute(_ octets: [UInt8], _ replacement: String, _ maxOctets: Int, _ found: (String) -> Void) -> Int32 {
+        let wanted = Array(replacement.utf8)
+        // PCRE2 wants room for a zero at the end.
+        return withUnsafeTemporaryAllocation(of: UInt8.self, capacity: maxOctets + 1) { buffer in
+            var length = buffer.count
+            // An array's pointer is there for no octets too.
+            let code = pcre2_substitute_8(
+                code, octets + [0], octets.count, 0, UInt32(PCRE2_NO_UTF_CHECK) | UInt32(PCRE2_SUBSTITUTE_UNSET_EMPTY), nil, context,
+                wanted + [0], wanted.count, buffer.baseAddress, &length)
+            if code > 0 { found(String(decoding: buffer[..<length], as: UTF8.self)) }
+            return code
+        }
+    }
+
     private func run(_ start: UnsafePointer<UInt8>?, _ count: Int, _ data: OpaquePointer) -> Bool {
         // A Swift string is valid UTF-8, and it was cut between characters. 0: found, with more groups than there is room to note.
         pcre2_match_8(code, start, count, 0, UInt32(PCRE2_NO_UTF_CHECK), data, context) >= 0

@@ -25,7 +25,8 @@ public struct NumberTranslation: Sendable, Hashable {
 /// and of what goes out over an outgoing one.
 ///
 /// In this order: of NORMALIZE the longest prefix that fits is replaced; of REMOVEPREFIX the longest that fits is taken off; what does
-/// not begin with REQUIREPREFIX gets it in front. Only numbers are changed, a name stays as it is.
+/// not begin with REQUIREPREFIX gets it in front. Only numbers are changed, a name stays as it is. Then each REGEXP, in the order of the
+/// lines; they change senders too, and names.
 public struct NumberRules: Sendable, Hashable {
     public struct Replacement: Sendable, Hashable {
         public var from: String
@@ -40,6 +41,8 @@ public struct NumberRules: Sendable, Hashable {
     public var replacements: [Replacement]
     public var removed: [String]
     public var required: String?
+    /// REGEXP
+    public var rewrites: [AddressRewrite] = []
 
     public init(replacements: [Replacement] = [], removed: [String] = [], required: String? = nil) {
         self.replacements = replacements
@@ -47,10 +50,21 @@ public struct NumberRules: Sendable, Hashable {
         self.required = required
     }
 
-    public var isEmpty: Bool { replacements.isEmpty && removed.isEmpty && required == nil }
+    public var isEmpty: Bool { hasNoPrefixes && rewrites.isEmpty }
+    private var hasNoPrefixes: Bool { replacements.isEmpty && removed.isEmpty && required == nil }
 
-    public func apply(_ number: String) -> String {
-        guard !isEmpty, Self.isDigits(Self.withoutPlus(number)) else { return number }
+    /// - Parameter number: a destination.
+    public func apply(_ number: String) -> String { rewrite(translate(number), .destination) }
+
+    /// - Parameter source: a sender: only REGEXP says something of it.
+    public func applyToSource(_ source: String) -> String { rewrite(source, .source) }
+
+    private func rewrite(_ address: String, _ field: AddressRewrite.Field) -> String {
+        rewrites.reduce(address) { $1.field == field ? $1.apply($0) : $0 }
+    }
+
+    private func translate(_ number: String) -> String {
+        guard !hasNoPrefixes, Self.isDigits(Self.withoutPlus(number)) else { return number }
         var number = number
         let fitting = replacements.filter { number.hasPrefix($0.from) }
         if let best = fitting.max(by: { $0.from.utf8.count < $1.from.utf8.count }) {

@@ -87,6 +87,8 @@ public struct Route: Sendable, Hashable {
     /// Among routes of the same priority, the cheapest is tried first, where one of them says so.
     public var leastCost: Bool
     public var translation: NumberTranslation
+    /// It stands in the routing file of the configuration, which an account's own routing file replaces (EMG's `emguser.routing`).
+    public var isFromGeneralFile = false
 
     public init(
         id: Int64, match: RouteMatch, target: String, toAccount: String? = nil, priority: Int = 0, weight: Int = 1, leastCost: Bool = false,

@@ -27,6 +27,8 @@ private struct Decider {
     let live: LiveState
     let trace: RouteTrace?
     private var notes: [String] = []
+    /// What the incoming connector makes of the sender (REGEXP).
+    private var rewrittenSource: String?
     private let account: AccountFacts?
     private let arrival: ConnectorNode?
 
@@ -56,6 +58,12 @@ private struct Decider {
                 trace?.note("\(arrival.name) makes \(normalized) of the destination \(query.destination)")
             }
             query.destination = normalized
+            let source = arrival.numbers.applyToSource(query.source)
+            if source != query.source {
+                trace?.note("\(arrival.name) makes \(source) of the sender \(query.source)")
+                query.source = source
+                rewrittenSource = source
+            }
         }
         if !plan.lists.isEmpty {
             let finding = plan.lists.onArrival(
@@ -110,7 +118,9 @@ private struct Decider {
         for alive in [true, false] {
             var verdict: RouteVerdict?
             if !alive { trace?.note("no connector that is connected and has room is left: those without are asked") }
-            index.search(query, group: account?.group, trace: trace) { rows in
+            index.search(query, group: account?.group, trace: trace) { found in
+                let rows = counting(found, in: index)
+                guard !rows.isEmpty else { return false }
                 anyMatched = true
                 if lacksAccount == nil, traffic == .mo {
                     lacksAccount = rows.lazy.map { index.routes[Int($0)] }.first { isWithoutAccount($0.target, $0.toAccount) }?.target
@@ -125,6 +135,13 @@ private struct Decider {
         }
         guard anyMatched else { return .refuse(.noRoute) }
         return .refuse(lacksAccount.map { .noAccount($0) } ?? .exhausted)
+    }
+
+    /// Without the routes of the general file, where the account has one of its own.
+    private func counting(_ rows: [Int32], in index: RouteIndex) -> [Int32] {
+        guard account?.hasOwnRouting == true, rows.contains(where: { index.routes[Int($0)].isFromGeneralFile }) else { return rows }
+        trace?.note("the account \(query.account) has a routing file of its own: routes of the general one do not count")
+        return rows.filter { !index.routes[Int($0)].isFromGeneralFile }
     }
 
     /// The route of one level that is to be taken: by priority, then cost or weight, among those that lead somewhere.
@@ -277,7 +294,8 @@ private struct Decider {
             choice.sentDestination = sent
             trace?.note("the provider is given the destination \(sent)")
         }
-        if let source = translation?.source {
+        let source = node.facts.numbers.applyToSource(translation?.source ?? query.source)
+        if translation?.source != nil || rewrittenSource != nil || source != query.source {
             choice.sentSource = source
             trace?.note("the provider is given the sender \(source)")
         }

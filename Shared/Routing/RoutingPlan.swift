@@ -61,13 +61,22 @@ public struct AccountFacts: Sendable, Hashable {
     public var routeSAT: String?
     /// `satpoolcreate`
     public var pool: String?
+    /// It has a routing file of its own (`routing`), so that the general one does not count for it.
+    public var hasOwnRouting: Bool
+    /// Its texts are not kept in the clear (`logbody`), so none is quoted.
+    public var hidesTexts: Bool
 
-    public init(group: String? = nil, route: String? = nil, routeDLR: String? = nil, routeSAT: String? = nil, pool: String? = nil) {
+    public init(
+        group: String? = nil, route: String? = nil, routeDLR: String? = nil, routeSAT: String? = nil, pool: String? = nil,
+        hasOwnRouting: Bool = false, hidesTexts: Bool = false
+    ) {
         self.group = group
         self.route = route
         self.routeDLR = routeDLR
         self.routeSAT = routeSAT
         self.pool = pool
+        self.hasOwnRouting = hasOwnRouting
+        self.hidesTexts = hidesTexts
     }
 }
 

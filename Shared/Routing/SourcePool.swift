@@ -46,6 +46,8 @@ public struct SourcePool: Sendable, Hashable {
     /// IGNORE_DESTADDR: a number is given to one sender at a time, whatever the phone; anybody may answer to it.
     public var ignoresDestination: Bool
     public var expirySeconds: Int
+    /// QUOTED_REPLY: an answer carries the text that it answers, each line behind `> `.
+    public var quotesReplies = false
 
     public init(
         name: String, ranges: [Range], isThreaded: Bool = false, isRandom: Bool = false, ignoresDestination: Bool = false,
@@ -86,6 +88,17 @@ public struct SourcePool: Sendable, Hashable {
             if let number = number((start + step) % total), !taken.contains(number) { return number }
         }
         return nil
+    }
+
+    /// Of a text so much is quoted: more than a phone shows at once helps nobody.
+    static let maxQuote = 500
+
+    /// `answer` with the text that it answers below it.
+    public static func quoting(_ text: String, in answer: String) -> String {
+        var quoted = String(text.prefix(maxQuote))
+        if quoted.count < text.count { quoted += " …" }
+        let lines = quoted.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { "> \($0)" }
+        return ([answer, ""] + lines).joined(separator: "\n")
     }
 
     /// How a phone is known: digits of an international number, whichever way they were written. Empty where the pool ignores it.

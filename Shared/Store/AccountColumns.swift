@@ -1,3 +1,4 @@
+public import Configuration
 public import Database
 import Foundation
 import Pricing
@@ -56,9 +57,13 @@ public enum AccountColumns {
     static let aliases = ["charges_balance": "charge_balance", "forcesourceaddr": "foresourceaddr"]
 
     /// Sets columns of an account, in one transaction with the bookings that its balances need.
-    /// - Parameter values: by column; nil or empty clears it.
+    /// - Parameters:
+    ///   - values: by column; nil or empty clears it.
+    ///   - files: what stands in the files that `routing` and `charges` are set to; of one that is not given the rows stay as they are.
     /// - Throws: `StoreError` that names the column.
-    public static func set(_ connection: Connection, username: String, values: [String: String?], by who: String) throws {
+    public static func set(
+        _ connection: Connection, username: String, values: [String: String?], files: [AccountFile] = [], by who: String
+    ) throws {
         try connection.transaction {
             guard let account = try AccountStore.find(connection, username: username) else {
                 throw StoreError.notFound("account \(username)")
@@ -70,10 +75,46 @@ public enum AccountColumns {
                         "emguser has no column \(name) that can be set; these can: \(settable.joined(separator: ", "))")
                 }
                 if case .server = kind { throw StoreError.invalid("\(column) is written by the gateway itself") }
-                try write(connection, account, column, kind, text.flatMap { $0.isEmpty ? nil : $0 }, who)
+                let text = text.flatMap { $0.isEmpty ? nil : $0 }
+                try checkTarget(connection, column, text)
+                try write(connection, account, column, kind, text, who)
+                guard let fileKind = AccountFile.Kind(rawValue: column) else { continue }
+                let reference = AccountFile.Reference(account: username, kind: fileKind, path: text ?? "")
+                let file = files.first { $0.reference == reference }
+                if text == nil || file != nil { try AccountFileStore.replace(connection, reference, with: file) }
             }
             try Audit.write(
                 connection, who: who, action: "account set", detail: "\(username): \(values.keys.sorted().joined(separator: ", "))")
+        }
+    }
+
+    /// A connector, or pool, that does not exist would end every message of the account.
+    static func checkTarget(_ connection: Connection, _ column: String, _ name: String?) throws {
+        guard let name, !name.isEmpty else { return }
+        func type() throws -> String? {
+            try connection.query("SELECT type FROM connector WHERE name = $1", [.text(name)]).first.map { try $0.text(0) }
+        }
+        func isSection(_ kind: SectionKind) throws -> Bool {
+            try !connection.query("SELECT 1 FROM config_section WHERE kind = $1 AND name = $2", [.text(kind.rawValue), .text(name)]).isEmpty
+        }
+        switch column {
+        case "route":
+            switch try type() {
+            case "OUTGOING": return
+            case nil:
+                if try isSection(.connectorGroup) { return }
+                throw StoreError.invalid("route: there is no connector or connector group \(name)")
+            default: throw StoreError.invalid("route: clients bind to \(name); messages of an account go to a provider's connector")
+            }
+        case "routedlr", "routesat":
+            switch try type() {
+            case "INCOMING": return
+            case nil: throw StoreError.invalid("\(column): there is no connector \(name)")
+            default: throw StoreError.invalid("\(column): \(name) is a provider's; it is the clients that take reports and answers")
+            }
+        case "satpoolcreate":
+            guard try isSection(.sourceAddressPool) else { throw StoreError.invalid("satpoolcreate: there is no SATPOOL section \(name)") }
+        default: return
         }
     }
 

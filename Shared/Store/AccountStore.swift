@@ -83,6 +83,30 @@ public enum AccountStore {
         return try Account(row)
     }
 
+    /// Every column of an account that holds something, by EMG's name, in the table's order and as text. Of passwords only how they
+    /// are kept is told.
+    public static func columns(_ connection: Connection, username: String) throws(DatabaseError) -> [(name: String, value: String)] {
+        var found: [(name: String, value: String)] = []
+        for row in try connection.query(
+            """
+            SELECT a.attname, c.value FROM emguser u CROSS JOIN LATERAL jsonb_each_text(to_jsonb(u)) AS c
+            JOIN pg_attribute a ON a.attrelid = 'emguser'::regclass AND a.attname = c.key
+            WHERE u.username = $1 AND c.value <> '' ORDER BY a.attnum
+            """, [.text(username)])
+        {
+            let name = try row.text(0)
+            let value: String
+            switch name {
+            case "password": value = "in clear text, until the next login"
+            case "md5password": value = "as MD5, until the next login"
+            case "password_scrypt": value = "as a scrypt hash"
+            default: value = try row.text(1)
+            }
+            found.append((name, value))
+        }
+        return found
+    }
+
     public static func list(_ connection: Connection) throws(DatabaseError) -> [Account] {
         var accounts: [Account] = []
         for row in try connection.query("SELECT \(columns) FROM emguser u ORDER BY username") { accounts.append(try Account(row)) }
@@ -180,6 +204,7 @@ public enum AccountStore {
             ("usergroup", changes.usergroup), ("fullname", changes.fullName), ("company", changes.company), ("phone", changes.phone),
             ("route", changes.route), ("routedlr", changes.routeDLR), ("foresourceaddr", changes.forcedSource),
         ] {
+            try AccountColumns.checkTarget(connection, column, text)
             // An empty text takes the value away.
             assign(column, text.map { $0.isEmpty ? .null : .text($0) })
         }
@@ -201,6 +226,13 @@ public enum AccountStore {
             id: try row.int("accessid"), ipaddress: try row.optionalInt("ipaddress"), ipmask: try row.optionalInt("ipmask").map { Int($0) },
             ipstr: try row.optionalText("ipstr"), ipwidth: try row.optionalInt("ipwidth").map { Int($0) },
             connector: try row.text("connector"))
+    }
+
+    /// - Throws: where nobody can log in through `connector`.
+    public static func checkAccessConnector(_ connection: Connection, _ connector: String) throws {
+        let rows = try connection.query("SELECT type FROM connector WHERE name = $1", [.text(connector)])
+        guard let row = rows.first else { throw StoreError.notFound("connector \(connector)") }
+        guard try row.text(0) == "INCOMING" else { throw StoreError.invalid("\(connector) is an outgoing connector: nobody logs in there") }
     }
 
     /// Writes EMG's integer columns (v4) and its text columns both. A row that is there already is not doubled.

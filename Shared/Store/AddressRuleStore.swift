@@ -146,7 +146,8 @@ public enum RoutingFileStore {
     private static func changes(_ connection: Connection, _ contents: RoutingFileContents) throws -> [Change] {
         let rules = Dictionary(grouping: try AddressRuleStore.load(connection).filter { $0.origin != nil }, by: { $0.origin ?? "" })
         let routes = Dictionary(
-            grouping: try RouteStore.load(connection, includingDisabled: true).filter { $0.origin != nil }, by: { $0.origin ?? "" })
+            grouping: try RouteStore.load(connection, includingDisabled: true).filter { isOfConfiguration($0.origin) },
+            by: { $0.origin ?? "" })
         var changes: [Change] = []
         for file in contents.files {
             let origin = file.reference.origin
@@ -165,6 +166,11 @@ public enum RoutingFileStore {
             changes.append(Change(origin: origin, file: nil, words: "- \(origin): \(count) rows go"))
         }
         return changes
+    }
+
+    /// Rows of accounts' files have an origin too.
+    private static func isOfConfiguration(_ origin: String?) -> Bool {
+        origin.map { !$0.hasPrefix(AccountFile.Reference.originPrefix) } ?? false
     }
 
     private static func nameless(_ row: RouteRow) -> RouteRow {

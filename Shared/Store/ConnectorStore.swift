@@ -113,11 +113,14 @@ public enum ConnectorStore {
     /// Makes `file` the configuration: what is not in it goes, whatever is equal stays untouched, and so does an
     /// operator's stop of a connector. One transaction; the services are notified when it ends.
     /// - Precondition: the file was checked. What has errors is refused here too, with the first of them.
-    /// - Parameter files: contents of the files that it names; nil leaves what was read of such files before.
+    /// - Parameters:
+    ///   - files: contents of the files that it names; nil leaves what was read of such files before.
+    ///   - accountFiles: contents of the files that accounts name; nil likewise.
     /// - Returns: what changed.
     @discardableResult
     public static func apply(
-        _ connection: Connection, _ file: ConfigurationFile, files: RoutingFileContents? = nil, by who: String
+        _ connection: Connection, _ file: ConfigurationFile, files: RoutingFileContents? = nil, accountFiles: [AccountFile]? = nil,
+        by who: String
     ) throws -> ConfigurationDifference {
         for section in file.connectors {
             if let fault = ConnectorConfiguration.read(section).diagnostics.first(where: { $0.severity == .error }) {
@@ -132,6 +135,12 @@ public enum ConnectorStore {
             let difference = ConfigurationDifference(from: current, to: file)
             if let files {
                 let changed = try RoutingFileStore.write(connection, files)
+                if !changed.isEmpty {
+                    try Audit.write(connection, who: who, action: "config apply", detail: changed.joined(separator: "\n"))
+                }
+            }
+            if let accountFiles {
+                let changed = try AccountFileStore.write(connection, accountFiles)
                 if !changed.isEmpty {
                     try Audit.write(connection, who: who, action: "config apply", detail: changed.joined(separator: "\n"))
                 }

@@ -58,6 +58,13 @@ public struct IPNetwork: Sendable, Hashable, CustomStringConvertible {
         self.width = width
     }
 
+    /// EMG's integers for a v4 network: `3232235520/24` is 192.168.0.0/24.
+    public init?(integers text: String) {
+        let parts = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2, let number = UInt32(parts[0]), let width = Int(parts[1]), (0...32).contains(width) else { return nil }
+        self.init(address: IPAddress(v4: number), width: width)
+    }
+
     public init(address: IPAddress, width: Int) {
         self.address = address
         self.width = max(0, min(width, address.octets.count * 8))

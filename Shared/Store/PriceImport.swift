@@ -34,6 +34,7 @@ public enum PriceImport {
         if places["charge"] == nil, places["cost"] == nil, !table.columns.isEmpty {
             faults.append(LineFault(line: 1, what: "there is neither a column charge nor a column cost"))
         }
+        if table.records.isEmpty, faults.isEmpty { faults.append(LineFault(line: 1, what: "no prices follow the names of the columns")) }
         guard faults.allSatisfy({ $0.line != 1 }) else { return ([], faults) }
         var rows: [Row] = []
         rows.reserveCapacity(table.records.count)
@@ -41,7 +42,8 @@ public enum PriceImport {
         for record in table.records {
             func field(_ name: String) -> String? {
                 guard let place = places[name] else { return nil }
-                let text = record.fields[place]
+                var text = record.fields[place]
+                if text.first == " " || text.last == " " { text = text.trimmingCharacters(in: .whitespaces) }
                 return text.isEmpty || text == "\\N" ? nil : text
             }
             var wrong: [String] = []
@@ -123,7 +125,9 @@ public enum PriceImport {
                 }
             }
             guard faults.isEmpty else { return faults }
-            if replacing { try connection.execute("UPDATE price SET removed = now(), disabled = true WHERE removed IS NULL") }
+            if replacing {
+                try connection.execute("UPDATE price SET removed = now(), disabled = true WHERE removed IS NULL AND origin IS NULL")
+            }
             try connection.script(
                 """
                 CREATE TEMP TABLE price_import (prefix text, account text, in_connector text, out_connector text, charge numeric(18,6),

@@ -18,6 +18,8 @@ public struct PriceRow: Sendable, Equatable, Encodable {
     /// Milliseconds since 1970; nil = without end.
     public var validUntil: Int64?
     public var disabled: Bool
+    /// The column of `emguser` whose file it comes from; nil: entered by hand.
+    public var origin: String?
 
     public init(
         id: Int64 = 0, prefix: String, account: String? = nil, inConnector: String? = nil, outConnector: String? = nil,
@@ -38,7 +40,7 @@ public struct PriceRow: Sendable, Equatable, Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case prefix, account, charge, currency, disabled
+        case prefix, account, charge, currency, disabled, origin
         case id = "priceid"
         case inConnector = "in_connector"
         case outConnector = "out_connector"
@@ -54,16 +56,18 @@ public enum PriceStore {
         var prices: [PriceRow] = []
         for row in try connection.query(
             """
-            SELECT priceid, prefix, account, in_connector, out_connector, charge, charge_cost, currency, valid_from, valid_until, disabled
+            SELECT priceid, prefix, account, in_connector, out_connector, charge, charge_cost, currency, valid_from, valid_until, disabled,
+                origin
             FROM price WHERE removed IS NULL AND (NOT disabled OR $1::boolean) ORDER BY prefix, account, in_connector, out_connector, priceid
             """, [.bool(includingDisabled)])
         {
-            prices.append(
-                PriceRow(
-                    id: try row.int(0), prefix: try row.text(1), account: try row.optionalText(2), inConnector: try row.optionalText(3),
-                    outConnector: try row.optionalText(4), charge: try row.optionalMoney(5), cost: try row.optionalMoney(6),
-                    currency: try row.text(7), validFrom: try row.optionalMilliseconds(8), validUntil: try row.optionalMilliseconds(9),
-                    disabled: try row.bool(10)))
+            var price = PriceRow(
+                id: try row.int(0), prefix: try row.text(1), account: try row.optionalText(2), inConnector: try row.optionalText(3),
+                outConnector: try row.optionalText(4), charge: try row.optionalMoney(5), cost: try row.optionalMoney(6),
+                currency: try row.text(7), validFrom: try row.optionalMilliseconds(8), validUntil: try row.optionalMilliseconds(9),
+                disabled: try row.bool(10))
+            price.origin = try row.optionalText(11)
+            prices.append(price)
         }
         return prices
     }
@@ -87,6 +91,9 @@ public enum PriceStore {
         guard price.charge != nil || price.cost != nil else { throw StoreError.invalid("a price needs a charge, a cost, or both") }
         for amount in [price.charge, price.cost].compactMap({ $0 }) where amount < .zero || amount > .columnMaximum {
             throw StoreError.invalid("a price lies between 0 and \(Money.columnMaximum)")
+        }
+        guard price.currency.utf8.count == 3, price.currency.utf8.allSatisfy({ (0x41...0x5A).contains($0) }) else {
+            throw StoreError.invalid("a currency has three capitals, such as EUR, not \(price.currency)")
         }
         if let from = price.validFrom, let until = price.validUntil, until <= from {
             throw StoreError.invalid("the price ends before it begins")

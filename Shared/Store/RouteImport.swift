@@ -37,6 +37,7 @@ public enum RouteImport {
             if route.outConnector.isEmpty { faults.append((record.line, "out_connector is empty")) }
             rows.append((record.line, route))
         }
+        if rows.isEmpty, faults.isEmpty { faults.append((1, "no routes follow the names of the columns")) }
         return (rows, faults)
     }
 

@@ -1,3 +1,4 @@
+import Configuration
 public import Routing
 
 /// A row of `route`. Nil, or the empty prefix, matches anything. The columns are explained in docs/routing.md.
@@ -60,6 +61,14 @@ public struct RouteRow: Sendable, Equatable, Encodable {
         case setSource = "set_source"
     }
 
+    /// Whether the two differ in nothing but their ids, notes and where they come from.
+    public func says(thatOf other: RouteRow) -> Bool {
+        var (one, two) = (self, other)
+        (one.id, one.note, one.origin) = (0, nil, nil)
+        (two.id, two.note, two.origin) = (0, nil, nil)
+        return one == two
+    }
+
     /// As the routing table takes it.
     /// - Throws: what is wrong with its regular expression, its option or its time.
     public func route() throws -> Route {
@@ -68,9 +77,19 @@ public struct RouteRow: Sendable, Equatable, Encodable {
         match.pattern = try pattern.map { try BodyPattern($0) }
         match.option = try option.map { try Self.option($0) }
         match.schedule = try schedule.map { try RouteSchedule($0) }
-        return Route(
+        var route = Route(
             id: id, match: match, target: outConnector, toAccount: toAccount, priority: priority, weight: weight, leastCost: leastCost,
             translation: NumberTranslation(strip: stripDigits, add: addPrefix, source: setSource))
+        route.isFromGeneralFile = origin == Self.generalFile
+        return route
+    }
+
+    /// Origin of the rows of the general keyword ROUTING's file.
+    private static let generalFile = "ROUTING"
+
+    /// The account whose own routing file it comes from.
+    var owner: String? {
+        account.flatMap { AccountFile.Reference(account: $0, kind: .routing, path: "").origin == origin ? $0 : nil }
     }
 
     /// Reads an option: a TLV by its tag (`0x1400`, `TLV:0x1400`), with its value in hex or as `text:…`; or an EMG option by name.

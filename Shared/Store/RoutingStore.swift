@@ -35,7 +35,8 @@ public enum RoutingStore {
         let (sections, diagnostics) = file.routingSections()
         problems += diagnostics.filter { $0.severity == .error }.map(\.message)
         let connectors = try ConnectorStore.load(connection).connectors
-        let accounts = try accounts(connection)
+        var accounts = try accounts(connection)
+        for account in Set(rows.compactMap(\.owner)) { accounts[account, default: AccountFacts()].hasOwnRouting = true }
         problems += contradictions(accounts, connectors.map(\.name), sections)
         let usesCosts = routes.contains(where: \.leastCost) || sections.groups.contains { $0.kind == .leastCost }
         let plan = RoutingPlan(
@@ -79,15 +80,16 @@ public enum RoutingStore {
         var accounts: [String: AccountFacts] = [:]
         for row in try connection.query(
             """
-            SELECT username, nullif(usergroup, ''), nullif(route, ''), nullif(routedlr, ''), nullif(routesat, ''), nullif(satpoolcreate, '')
+            SELECT username, nullif(usergroup, ''), nullif(route, ''), nullif(routedlr, ''), nullif(routesat, ''), nullif(satpoolcreate, ''),
+                logbody <> 'plain'
             FROM emguser
             WHERE coalesce(usergroup, '') || coalesce(route, '') || coalesce(routedlr, '') || coalesce(routesat, '')
-                || coalesce(satpoolcreate, '') <> ''
+                || coalesce(satpoolcreate, '') <> '' OR logbody <> 'plain'
             """)
         {
             accounts[try row.text(0)] = AccountFacts(
                 group: try row.optionalText(1), route: try row.optionalText(2), routeDLR: try row.optionalText(3),
-                routeSAT: try row.optionalText(4), pool: try row.optionalText(5))
+                routeSAT: try row.optionalText(4), pool: try row.optionalText(5), hidesTexts: try row.bool(6))
         }
         return accounts
     }

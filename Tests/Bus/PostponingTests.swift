@@ -172,6 +172,40 @@ import Testing
         #expect(throws: BusError.self) { try admin.offsets(topic: "not-there", at: 0) }
     }
 
+    @Test func `a long queue's messages are estimated from its beginning, and an idle one has none`() async throws {
+        let setup = try await Setup()
+        let count = 900
+        try setup.write((0..<count).map { (0, "x\($0)") })
+        let runner = setup.runner(maxBatch: 3) { _ in true }
+        startThread("stage") { runner.run() }
+        let reader = try setup.reader()
+        #expect(try Self.read(reader, count).count == count)
+        reader.close()
+        runner.stop()
+        let queue = GroupTopic(group: "long-\(setup.run)", topic: setup.output)
+        let lengths = try QueueLengths(setup.configuration)
+        var offsets: Int64 = 0
+        // Nobody wants to know: nothing is read, and the marks count.
+        let rough = try lengths.lengths(of: [queue]) { seen in
+            offsets = seen[queue] ?? 0
+            return []
+        }
+        #expect(offsets >= Int64(count) * 5 / 4 && rough[queue] == offsets)
+        let estimated = try #require(try lengths.lengths(of: [queue])[queue])
+        #expect(abs(estimated - Int64(count)) < Int64(count) / 10)
+        #expect(try lengths.lengths(of: [queue])[queue] == estimated, "what does not move is not read again")
+        // The stage itself has read all there was; what its transactions left behind is no message.
+        let done = GroupTopic(group: "g-\(setup.run)", topic: setup.input)
+        let deadline = ContinuousClock.now + .seconds(30)
+        while try lengths.lengths(of: [done])[done] != 0, ContinuousClock.now < deadline {}
+        #expect(try lengths.lengths(of: [done])[done] == 0)
+    }
+
+    @Test(arguments: [(150, 200, 1_200, 900), (0, 200, 1_000, 1), (200, 200, 5_000, 5_000)] as [(Int64, Int, Int, Int64)])
+    func `the share of the sample is taken for the whole`(records: Int64, sample: Int, offsets: Int, expected: Int64) {
+        #expect(QueueLengths.estimate(records: records, among: sample, of: offsets) == expected)
+    }
+
     final class Counting: StageTransform {
         let count: @Sendable (Int) -> Void
         init(_ count: @escaping @Sendable (Int) -> Void) { self.count = count }

@@ -93,6 +93,8 @@ import Testing
             ("TYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=h:1", "nobody can log in"),
             ("TYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERDB\nSTATIC", "STATIC means nothing"),
             ("TYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERDB\nKEEPALIVE=60\nIDLETIMEOUT=30", "before its first keep-alive"),
+            ("TYPE=INCOMING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERDB\nVP=60", "VP has no effect: it is for outgoing connectors"),
+            ("TYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERNAME=a\nPARKTIME=60", "PARKTIME has no effect: it is for incoming"),
             ("TYPE=INCOMING\nPROTOCOL=UCP\nADDRESS=h:1\nUSERDB", "not supported yet"),
             ("TYPE=INCOMING\nPROTOCOL=UCP\nADDRESS=h\nUSERDB", "host:port"),
             ("TYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=h:1\nUSERNAME=a\nREDIRECT=nowhere", "no such connector"),

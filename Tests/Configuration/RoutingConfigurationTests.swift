@@ -1,5 +1,6 @@
 import Configuration
 import Foundation
+import Pricing
 import Routing
 import Testing
 
@@ -50,7 +51,10 @@ struct Unreadable: Error, CustomStringConvertible {
             ("a range backwards", "SATPOOL p <\nADDRESSRANGE=5-4\n>", "first-last"),
             ("a flag that is none", "SATPOOL p <\nADDRESSRANGE=1\nRANDOM=maybe\n>", "RANDOM is 1 or 0"),
             ("a mail domain", "DOMAIN example.com <\n>", "e-mail is not supported yet"),
-            ("QUOTED_REPLY", "SATPOOL p <\nADDRESSRANGE=1\nQUOTED_REPLY\n>", "not supported yet"),
+            ("a quotation that is none", "SATPOOL p <\nADDRESSRANGE=1\nQUOTED_REPLY=maybe\n>", "QUOTED_REPLY is 1 or 0"),
+            ("a rewrite without its end", client.replacing(">", "REGEXP=/a/b\n>"), "write [SOURCEADDR:]/pattern/replacement/"),
+            ("a rewrite that is no expression", client.replacing(">", "REGEXP=/(/b/\n>"), "REGEXP: missing closing parenthesis"),
+            ("a rewrite by a group that is not there", client.replacing(">", "REGEXP=/(a)/$2/\n>"), "REGEXP: "),
             ("a route to nowhere", client.replacing(">", "ROUTE=b\n>"), "ROUTE names b, but there is no such connector"),
             ("a route back to itself", provider.replacing(">", "ROUTE=a\n>"), "back to the connector itself"),
             ("a redirect to the other side", provider + client.replacing(">", "REDIRECT=a\n>"), "of the other TYPE"),
@@ -81,6 +85,54 @@ struct Unreadable: Error, CustomStringConvertible {
                 == NumberRules(
                     replacements: [.init(from: "00", to: ""), .init(from: "0", to: "46")], removed: ["+", "46"], required: "99"))
         #expect(connector.routing.allowsRoute)
+    }
+
+    @Test func `rewrites are read, in their order`() throws {
+        let text = Self.client.replacing(">", "REGEXP=/^00//\nREGEXP=sourceaddr:|^0(\\d+)$|46$1|\nREGEXP=DESTADDR:/x/y/\n>")
+        let connector = try #require(ConfigurationFile.check(text).connectors.first)
+        #expect(connector.routing.numbers.rewrites.map(\.field) == [.destination, .source, .destination])
+        #expect(connector.routing.numbers.apply("0046x") == "46y" && connector.routing.numbers.applyToSource("0701") == "46701")
+    }
+
+    @Test func `files of accounts are read, and every fault names the account, the file and the line`() throws {
+        let references = [
+            AccountFile.Reference(account: "acme", kind: .routing, path: "routes"),
+            AccountFile.Reference(account: "acme", kind: .charges, path: "charges"),
+        ]
+        let (files, faults) = AccountFile.read(references) { name in
+            name == "routes" ? "* a,b PREFIX=46\n" : "# ours\n46 0.05\n*\t0.1 SEK # the rest\n\n4670 0\n"
+        }
+        #expect(faults.isEmpty)
+        #expect(files.map(\.reference.origin) == ["ACCOUNT acme routing", "ACCOUNT acme charges"])
+        #expect(files[0].rows.map(\.targets) == [["a", "b"]])
+        #expect(
+            files[1].charges == [
+                .init(prefix: "46", charge: Money(micros: 50_000)), .init(prefix: "", charge: Money(micros: 100_000), currency: "SEK"),
+                .init(prefix: "4670", charge: .zero),
+            ])
+        let wrong = AccountFile.read(references) { name in
+            guard name == "charges" else { return "# nothing\n" }
+            return "46\n4x 1\n47 -1\n48 0.0000001\n49 1 euro\n50 1\n50 2\n51 1 EUR x\n"
+        }
+        #expect(wrong.files.isEmpty)
+        #expect(wrong.faults[0] == "routing of the account acme: routes: nothing is in it")
+        #expect(
+            wrong.faults.dropFirst().map { String($0.prefix(44)) }
+                == [1, 2, 3, 4, 5, 7, 8].map { "charges of the account acme: charges, line \($0)" })
+        let missing = AccountFile.read([references[1]]) { throw Unreadable(description: "cannot read \($0)") }
+        #expect(missing.faults == ["charges of the account acme: charges: cannot read charges"])
+    }
+
+    @Test(arguments: [("1", true), ("604800", true), ("0", false), ("604801", false), ("1h", false), ("", false)])
+    func `ORPHANTIME is a number of seconds`(value: String, isSound: Bool) {
+        let found = Self.check("ORPHANTIME=\(value)\n")
+        #expect(found.isEmpty == isSound && found.allSatisfy { $0.line == 1 && $0.message.contains("ORPHANTIME is a number of seconds") })
+    }
+
+    @Test func `a keyword that is not supported says what to do instead`() {
+        let found = Self.check("LOGLEVEL=DEBUG\nPDULOG\nPROFILING_THRESHOLD=0.5\n")
+        #expect(found.map(\.line) == [1, 2, 3] && found.allSatisfy { $0.severity == .warning })
+        #expect(found[0].message.contains("SIGNALBOX_LOG_LEVEL") && found[2].message.contains("/metrics"))
     }
 
     @Test func `lists of addresses are read as EMG writes them`() {

@@ -164,6 +164,8 @@ class Gateway:
         done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, env=environment or self.environment)
         if arguments[0] in ("route", "price", "config", "blacklist", "whitelist") and arguments[1] not in ("list", "test", "show", "check"):
             self.changed()
+        if arguments[:2] == ("account", "set"):
+            self.changed()
         if check:
             assert done.returncode == 0, f"{' '.join(words)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done

@@ -77,10 +77,10 @@ class PythonProvider:
     def is_bound(self):
         return bool(self._sessions)
 
-    def deliver(self, source, destination, text):
-        """Sends a message from a phone; returns the status that it is answered with."""
+    def deliver(self, source, destination, text, esm_class=0):
+        """Sends a message from a phone, or with an esm_class of 4 a receipt; returns the status that it is answered with."""
         body = b"\0" + bytes([1, 1]) + source.encode() + b"\0" + bytes([1, 1]) + destination.encode() + b"\0"
-        body += bytes([0, 0, 0]) + b"\0\0" + bytes([0, 0, 0, 0, len(text)]) + text.encode("ascii")
+        body += bytes([esm_class, 0, 0]) + b"\0\0" + bytes([0, 0, 0, 0, len(text)]) + text.encode("ascii")
         with self._lock:
             session = self._sessions[-1]
             session.sendall(struct.pack(">IIII", 16 + len(body), DELIVER_SM, 0, next(self._sequences)) + body)

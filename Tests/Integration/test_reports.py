@@ -8,16 +8,19 @@ import pytest
 
 from client import Client
 from gateway import executable, free_port_base, wait_for
+from provider import PythonProvider
 
 PRICES = 100_000
 
 
 @pytest.fixture(scope="module")
 def silent_gateway(own_gateway):
-    """A provider that reports in hexadecimal what it answered in decimal, and one that never reports."""
+    """A provider that reports in hexadecimal what it answered in decimal, one that never reports, and one that reports what nobody sent."""
     gateway = own_gateway
     providers = []
-    text = gateway.run("config", "show").stdout.replace("PASSWORD=***", "PASSWORD=provider")
+    text = "ORPHANTIME=3\n" + gateway.run("config", "show").stdout.replace("PASSWORD=***", "PASSWORD=provider")
+    strange = PythonProvider(free_port_base()).start()
+    text += f"\nCONNECTOR strange <\nTYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:{strange.port}\nUSERNAME=x\nSTATIC\n>\n"
     for name, prefix, options in [
             ("never", "4791", ["--no-receipts", "--id-format", "decimal"]),
             ("hex", "4792", ["--id-format", "decimal", "--receipt-id-format", "hex", "--receipt-delay", "0"])]:
@@ -27,11 +30,16 @@ def silent_gateway(own_gateway):
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=gateway.environment))
         text += f"\nCONNECTOR {name} <\nTYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:{port}\nUSERNAME=x\nPASSWORD=x\nSTATIC\n"
         text += "WINDOWSIZE=50\n>\n"
+        if name == "never":
+            text += f"\nCONNECTOR hasty <\nTYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:{port}\nUSERNAME=x\nSTATIC\nDLREXPIRE=2\n>\n"
         (gateway.place / "reports.cfg").write_text(text)
         gateway.run("config", "apply", gateway.place / "reports.cfg")
         gateway.run("route", "add", "--prefix", prefix, "--connector", name)
+    gateway.run("route", "add", "--prefix", "4793", "--connector", "hasty")
     gateway.wait_healthy()
+    gateway.strange = strange
     yield gateway
+    strange.stop()
     for provider in providers:
         provider.terminate()
         provider.wait(30)
@@ -74,14 +82,70 @@ def test_ids_in_another_notation_find_their_message(silent_gateway):
     assert {stat for _, stat in client.receipts} == {"DELIVRD"} and len(client.receipts) == 50
 
 
-def test_an_orphan_is_listed(silent_gateway):
+def test_a_receipt_for_nothing_waits_and_is_an_orphan_then(silent_gateway):
     gateway = silent_gateway
-    gateway.sql(
-        "INSERT INTO orphan_receipt (connector, smscid, source, record, note) VALUES ('hex', 'nobody', 'test', '', 'nothing was submitted')")
-    (orphan,) = [row for row in gateway.json("dlr", "orphans")["orphans"] if row["smscid"] == "nobody"]
-    assert not orphan["waiting"] and orphan["connector"] == "hex"
+    wait_for("the provider is bound", lambda: gateway.strange.is_bound)
+    receipt = "id:nobody1 sub:001 dlvrd:001 submit date:2611211200 done date:2611211201 stat:DELIVRD err:000 text:"
+    assert gateway.strange.deliver("46701234567", "Shop", receipt, esm_class=4) == 0
+
+    def orphans():
+        return gateway.json("dlr", "orphans", "--connector", "strange")["orphans"]
+
+    # It is listed from the beginning; ORPHANTIME later it waits no more.
+    wait_for("it is an orphan", lambda: [row["waiting"] for row in orphans()] == [False])
+    (orphan,) = orphans()
+    assert orphan["smscid"] == "nobody1" and orphan["status"] == "DELIVERED"
     assert gateway.json("dlr", "orphans", "--clear-before", "2999-01-01")["cleared"] >= 1
-    assert gateway.json("dlr", "orphans", "--connector", "hex")["orphans"] == []
+    assert orphans() == []
+
+
+def test_a_report_that_never_comes_expires(silent_gateway):
+    gateway = silent_gateway
+    client = Client(gateway.smpp_port, 3, destination="4793345678")
+    client.connect()
+    client.submit_all()
+    client.receive_all()
+    client.close()
+    assert [stat for _, stat in client.receipts] == ["EXPIRED"] * 3
+    ended = {submission.message_id for submission in client.answered}
+    assert {identity for identity, _ in client.receipts} == ended
+    assert not ended & {row["msgid"] for row in gateway.json("dlr", "open")["open"]}
+    shown = gateway.json("message", "show", ended.pop())["message"]
+    assert shown["status_name"] == "EXPIRED" and shown["reasontext"] == "the provider sent no report in time"
+
+
+def test_an_accounts_own_files_route_and_price_it(silent_gateway):
+    gateway = silent_gateway
+    routes, charges = gateway.place / "routes.txt", gateway.place / "charges.txt"
+    routes.write_text("* hex PREFIX=4794\n* nowhere PREFIX=4795\n")
+    charges.write_text("4794 0.125\n4795 x\n")
+    refused = gateway.run("account", "set", "demo", "--set", f"charges={charges}", check=False)
+    assert refused.returncode == 1 and f"charges of the account demo: {charges}, line 2: a charge is an amount" in refused.stderr
+    refused = gateway.run("account", "set", "demo", "--set", f"routing={routes}", check=False)
+    assert refused.returncode == 1 and "there is no connector or connector group nowhere" in refused.stderr
+    routes.write_text("* hex PREFIX=4794\n")
+    charges.write_text("4794 0.125\n")
+    gateway.run("account", "set", "demo", "--set", f"routing={routes}", "--set", f"charges={charges}", "--set", "extra3=files")
+    shown = gateway.json("account", "show", "demo")
+    assert (shown["routing"], shown["charges"], shown["extra3"]) == (str(routes), str(charges), "files")
+    gateway.wait_applied()
+    client = Client(gateway.smpp_port, 1, destination="4794345678")
+    client.connect()
+    client.submit_all()
+    client.receive_all()
+    client.close()
+    shown = gateway.json("message", "show", client.answered[0].message_id)["message"]
+    assert shown["outconnector"] == "hex" and float(shown["charge"]) == 0.125
+    # `config apply` reads the files again, and applies nothing where one has a fault.
+    charges.write_text("4794 0.25\n4795\n")
+    refused = gateway.run("config", "apply", gateway.place / "reports.cfg", check=False)
+    assert refused.returncode == 1 and f"{charges}, line 2" in refused.stderr and "nothing was applied" in refused.stderr
+    charges.write_text("4794 0.25\n")
+    assert "ACCOUNT demo charges" in gateway.run("config", "apply", gateway.place / "reports.cfg").stdout
+    prices = [row for row in gateway.json("price", "list")["prices"] if row.get("origin")]
+    assert [(row["prefix"], row["charge"], row["account"]) for row in prices] == [("4794", "0.25", "demo")]
+    gateway.run("account", "set", "demo", "--set", "routing=", "--set", "charges=", "--set", "extra3=")
+    assert not [row for row in gateway.json("price", "list")["prices"] + gateway.json("route", "list")["routes"] if row.get("origin")]
 
 
 def test_messages_are_found(silent_gateway):

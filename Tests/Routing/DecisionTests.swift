@@ -87,6 +87,20 @@ extension RouteVerdict {
         #expect(!explained.steps.isEmpty)
     }
 
+    @Test func `an account's own routing file replaces the general one, and not the table`() {
+        var general = Route(id: 1, match: RouteMatch(prefix: "46"), target: "a")
+        general.isFromGeneralFile = true
+        let own = Route(id: 2, match: RouteMatch(prefix: "47", account: "acme"), target: "b")
+        let byHand = Route(id: 3, match: RouteMatch(prefix: "48"), target: "c")
+        let plan = RoutingPlan(
+            routes: [general, own, byHand], connectors: Plans.connectors(), accounts: ["acme": AccountFacts(hasOwnRouting: true)])
+        #expect(plan.decide(Plans.query("46")).routeID == 1)
+        #expect(plan.decide(Plans.query("46", account: "acme")).refusal == .noRoute)
+        #expect(plan.decide(Plans.query("47", account: "acme")).routeID == 2)
+        #expect(plan.decide(Plans.query("48", account: "acme")).routeID == 3)
+        #expect(plan.explain(Plans.query("46", account: "acme")).steps.contains { $0.contains("routing file of its own") })
+    }
+
     @Test func `where everything was tried nothing is left, and where nothing matches there is no route`() {
         let plan = RoutingPlan(
             routes: [

@@ -1,4 +1,4 @@
-import Routing
+@testable import Routing
 import Testing
 
 @Suite struct `Black- and whitelists` {
@@ -111,6 +111,46 @@ import Testing
         // 2026-07-01 06:30 UTC and 2026-12-01 07:30 UTC are both half past eight there.
         #expect(schedule.contains(1_782_887_400_000))
         #expect(schedule.contains(1_796_110_200_000))
+    }
+}
+
+@Suite struct `A rewrite` {
+    @Test(
+        arguments: [
+            ("the first place is replaced", "/0/x/", "1002", "1x02"), ("a group comes back", "/^0(\\d+)$/46$1/", "0701", "46701"),
+            ("in braces before a digit", "/^0(\\d+)$/${1}0/", "0701", "7010"),
+            ("a group that is unset is empty", "/(a)?b/[$1]/", "b", "[]"),
+            ("nothing fits", "/^9//", "1234", "1234"), ("names too, whatever their case", "/ACME/Brand/", "acme", "Brand"),
+            ("another sign", "#^\\+##", "+46", "46"), ("letters beyond ASCII", "/ü/ue/", "Grün", "Gruen"),
+            ("nothing would be left", "/.*//", "1234", "1234"),
+            ("no address is so long", "/^/1234567890123456789012345678901234567890/", "1", "1"),
+            ("an address of nothing", "/^$/x/", "", "x"),
+        ])
+    func `replaces what fits`(name: String, text: String, address: String, expected: String) throws {
+        #expect(try AddressRewrite(text).apply(address) == expected, "\(name)")
+    }
+
+    @Test(arguments: ["", "/", "//", "/a/", "/a/b", "/a/b/c", "a/b/c/", " a b ", "//b/", "/(/b/", "/a/$1/", "/a/${x/", "\\a\\b\\"])
+    func `that is none is an error`(text: String) {
+        #expect(throws: AddressRewrite.Fault.self) { try AddressRewrite(text) }
+    }
+
+    @Test func `changes what lists and routes see when it comes in, and what the provider is given when it goes out`() throws {
+        let plan = RoutingPlan(
+            routes: [
+                Route(id: 1, match: RouteMatch(prefix: "46", source: "Brand"), target: "a"), Route(id: 2, match: RouteMatch(), target: "b"),
+            ],
+            connectors: Plans.connectors { facts in
+                facts["in1"]?.numbers.rewrites = [try? AddressRewrite("/^0/46/"), try? AddressRewrite("SOURCEADDR:/^shop$/Brand/")]
+                    .compactMap { $0 }
+                facts["a"]?.numbers.rewrites = [try? AddressRewrite("/^/00/"), try? AddressRewrite("SOURCEADDR:/Brand/B/")].compactMap {
+                    $0
+                }
+            })
+        let choice = try #require(plan.decide(Plans.query("0701")).choice)
+        #expect(choice.routeID == 1 && choice.destination == "46701" && choice.sentDestination == "0046701" && choice.sentSource == "B")
+        let other = try #require(plan.decide(Plans.query("33", from: "X")).choice)
+        #expect(other.routeID == 2 && other.sentDestination == nil && other.sentSource == nil)
     }
 }
 

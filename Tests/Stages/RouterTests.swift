@@ -179,6 +179,31 @@ import Testing
         #expect(try StageFixtures.records(Event.self, of: stranger, to: Topics.events).map(\.reasonText) == ["no route"])
     }
 
+    @Test(arguments: [(true, false, "yes\n\n> hello"), (false, false, "yes"), (true, true, "yes")])
+    func `QUOTED_REPLY puts the message that is answered below the answer, of who keeps texts`(
+        quotes: Bool, hides: Bool, expected: String
+    ) throws {
+        let (url, connection) = try StageFixtures.database()
+        var plan = Self.plan([try Self.pool { $0.quotesReplies = quotes }])
+        if hides {
+            plan = RoutingPlan(
+                routes: [Route(id: 1, match: RouteMatch(), target: "out")], connectors: Array(plan.connectors.values),
+                accounts: ["pooled": AccountFacts(pool: "p", hidesTexts: true)], pools: Array(plan.pools.values))
+        }
+        let transform = Self.transform(url, plan)
+        _ = try Self.run(transform, [Self.message(1, account: "pooled")])
+        #expect(try connection.query("SELECT quote IS NOT NULL FROM sat_entry")[0].bool(0) == (quotes && !hides))
+        var answer = Self.message(2, to: "46700000001", account: "")
+        answer.inConnector = "out"
+        answer.source.number = "4670"
+        answer.body.text = "yes"
+        let output = try Self.run(transform, [answer])
+        let delivered = try #require(try StageFixtures.records(ShortMessage.self, of: output, to: Topics.queue("in")).first)
+        #expect(delivered.body.text == expected)
+        let logged = try #require(try StageFixtures.records(Event.self, of: output, to: Topics.events).first)
+        #expect(logged.message.body.text == "yes", "the log has what the phone sent")
+    }
+
     @Test func `a threaded pool keeps one number for a conversation, and numbers come back when they expire`() throws {
         let (url, connection) = try StageFixtures.database()
         let threaded = Self.transform(url, Self.plan([try Self.pool { $0.isThreaded = true }]))

@@ -128,9 +128,17 @@ import TestSupport
 
     @Test func `every column can be set, and balances only by bookings`() throws {
         try AccountStore.add(connection, username: "demo", balance: Money(micros: 1_000_000), changes: .init(), by: "test")
+        // What some of them name.
+        try connection.script(
+            """
+            INSERT INTO connector (name, type, protocol) VALUES ('out', 'OUTGOING', 'SMPP'), ('in', 'INCOMING', 'SMPP');
+            INSERT INTO config_section (kind, name) VALUES ('SATPOOL', '1')
+            """)
         for column in AccountColumns.settable {
             let value =
                 switch column {
+                case "route": "out"
+                case "routedlr", "routesat": "in"
                 case "md5password": "5ebe2294ecd0e0f08eab7690d2a6ee69"
                 case "charge_on": "delivery"
                 case "logbody": "encrypted"

@@ -26,7 +26,8 @@ struct ConfigurationLoader: Sendable {
             let last = try? String(contentsOfFile: options.data.demoConfiguration, encoding: .utf8)
             merge(ConfigurationFile.check(text).file, into: &file, replacing: last != text || options.configuration != nil)
         }
-        let difference = try ConnectorStore.apply(connection, file, files: files, by: Self.actor)
+        let difference = try ConnectorStore.apply(
+            connection, file, files: files, accountFiles: try accountFiles(connection, file), by: Self.actor)
         // The sections; `config show` tells the rest.
         for line in difference.lines where !line.hasPrefix(" ") { say("configuration: \(line)") }
         if let demo {
@@ -45,6 +46,19 @@ struct ConfigurationLoader: Sendable {
         guard errors.isEmpty else { throw UpError(errors.map { "\(path): \($0)" }.joined(separator: "\n")) }
         for warning in diagnostics { say("\(path): \(warning)") }
         return (file, files.contents)
+    }
+
+    /// The files that accounts name, by names relative to the configuration's directory. A fault of theirs is told and leaves what was
+    /// read before: nobody could mend an account while the gateway does not start.
+    private func accountFiles(_ connection: Connection, _ configuration: ConfigurationFile) throws -> [AccountFile]? {
+        guard let path = options.configuration else { return nil }
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        let (files, faults) = AccountFile.read(try AccountFileStore.references(connection)) {
+            try text(of: URL(fileURLWithPath: $0, relativeTo: directory).path)
+        }
+        let problems = faults + (try AccountFileStore.problems(connection, files, configuration: configuration))
+        for problem in problems { say("\(problem); the rows of accounts' files stay as they were") }
+        return problems.isEmpty ? files : nil
     }
 
     private func text(of path: String) throws -> String {

@@ -1,0 +1,19 @@
+/// How the server finds its plans for the statements of a connection.
+public enum StatementPlans: Sendable {
+    /// As it thinks best: for commands and reports, whose statements run once.
+    case byCost
+    /// By index wherever there is one: for connections that live long.
+    ///
+    /// A statement that is prepared once and run for weeks gets its lasting plan after a few runs (PostgreSQL's PREPARE, "Notes").
+    /// Where the tables are empty at that time, reading them whole is the cheapest way there is; when they have grown it takes minutes,
+    /// until somebody analyzes them. An index is never much worse, so reading a table whole is for where there is no other way.
+    case byIndex
+
+    var settings: String {
+        switch self {
+        case .byCost: ""
+        // What has no index gets a price beyond all measure, which would seem to be worth compiling each time.
+        case .byIndex: "SET enable_seqscan = off; SET jit = off"
+        }
+    }
+}
