@@ -29,6 +29,21 @@ class ClientBook:
     twice: list = field(default_factory=list)
 
 
+def merged(books):
+    """One book of several clients' books."""
+    whole = ClientBook()
+    for book in books:
+        whole.twice += book.twice + [one for one in book.acknowledged if one in whole.acknowledged]
+        whole.acknowledged |= book.acknowledged
+        whole.refused |= book.refused
+        whole.unknown |= book.unknown
+        for one, words in book.reports.items():
+            whole.reports[one] += words
+        for destination, texts in book.order.items():
+            whole.order[destination] += texts
+    return whole
+
+
 @dataclass
 class Sighting:
     """One submit_sm, as the provider saw it."""

@@ -12,7 +12,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in 
 
 from gateway import ROOT, Gateway, executable, wait_for  # noqa: E402
 
-from audit import Allowed, audit  # noqa: E402
+from audit import Allowed, audit, merged  # noqa: E402
 from books import Queues, database_book, unfinished  # noqa: E402
 from load import Load  # noqa: E402
 from proxy import Link  # noqa: E402
@@ -102,12 +102,13 @@ class Plant:
 
     # Load
 
-    def load(self, **settings):
-        """A new load, bound and under way."""
+    def load(self, further=False, **settings):
+        """A new load, bound and under way. A further one is audited together with the first."""
         self.tags += 1
-        self.smsc.book.sightings.clear()
-        self.smsc.book.broken.clear()
-        self.before = self.gateway.one("SELECT coalesce(max(msgid), 0) FROM routelog")
+        if not further:
+            self.smsc.book.sightings.clear()
+            self.smsc.book.broken.clear()
+            self.before = self.gateway.one("SELECT coalesce(max(msgid), 0) FROM routelog")
         load = Load(self.gateway.base + 30, f"t{self.tags}", **settings)
         self.loads.append(load)
         load.start()
@@ -162,6 +163,11 @@ class Plant:
 
     # Recovery
 
+    def memory(self):
+        """Resident MiB of each service, and of the broker."""
+        pids = self.gateway.pids()
+        return {name: resident(pids[name]) for name in [*SERVICES, "broker"] if name in pids}
+
     def trouble(self, since):
         """What is not well yet: services that have not reported themselves healthy after `since` (seconds since 1970)."""
         pids = self.gateway.pids()
@@ -209,14 +215,17 @@ class Plant:
             self._queues = Queues(self.gateway.state["kafka"])
         return self._queues
 
-    def settle(self, load, patience=30):
+    def settle(self, loads, patience=30):
         """Ends the submitting and waits until all that was accepted has come to its end, or nothing moves for `patience` seconds."""
-        load.is_submitting = False
+        for load in loads:
+            load.is_submitting = False
         seen, since = None, time.monotonic()
         while True:
             unfinished_rows = unfinished(self.gateway, self.before)
-            state = (load.accepted, load.open, load.unanswered, unfinished_rows, self.smsc.seen, self.smsc.acknowledged_receipts)
-            if state[1:4] == (0, 0, 0):
+            state = (
+                sum(load.open for load in loads), sum(load.unanswered for load in loads), unfinished_rows,
+                sum(load.accepted for load in loads), self.smsc.seen, self.smsc.acknowledged_receipts)
+            if state[:3] == (0, 0, 0):
                 break
             if state != seen:
                 seen, since = state, time.monotonic()
@@ -227,34 +236,43 @@ class Plant:
         since = time.monotonic()
         while time.monotonic() - since < patience:
             waiting = self.queues.waiting(counting=False)
-            ids = len(load.book.acknowledged)
+            ids = sum(load.accepted for load in loads)
             logged = self.gateway.one("SELECT count(*) FROM routelog WHERE msgid > %s AND msgtype = 1", (self.before,))
             if logged >= ids and not any(self.queues.waiting().values() if any(waiting.values()) else ()):
                 break
             time.sleep(0.3)
 
-    def findings(self, load, allowed=None, patience=30):
-        """The audit's sentences on this load, once it has settled."""
-        self.settle(load, patience)
-        load.stop()
-        self.loads.remove(load)
+    def findings(self, load, *further, allowed=None, patience=30):
+        """The audit's sentences on these loads, once they have settled."""
+        loads = [load, *further]
+        self.settle(loads, patience)
+        for load in loads:
+            load.stop()
+            self.loads.remove(load)
         database = database_book(self.gateway, self.before)
         database.dead_letters = self.queues.length("sms.dead")
-        return audit(load.book, self.smsc.book, database, self.queues.waiting(), allowed)
+        return audit(merged(load.book for load in loads), self.smsc.book, database, self.queues.waiting(), allowed)
 
-    def check(self, load, what, healthy=None, allowed=None, patience=30):
+    def check(self, load, what, healthy=None, *, further=(), allowed=None, patience=30):
         """The audit has nothing to say, and the services were well in time; a line for the table."""
         allowed = allowed or Allowed()
-        if load.broken:
-            allowed.repeated_reports = max(allowed.repeated_reports, WINDOW * load.broken)
-        found = self.findings(load, allowed, patience)
+        loads = [load, *further]
+        broken = sum(load.broken for load in loads)
+        allowed.repeated_reports = max(allowed.repeated_reports, WINDOW * broken)
+        found = self.findings(*loads, allowed=allowed, patience=patience)
         texts = [sighting.text for sighting in self.smsc.book.sightings if not sighting.refused]
+        book = merged(load.book for load in loads)
         FIGURES.append(
-            (what, load.accepted, len(load.book.refused), len(load.book.unknown), len(texts) - len(set(texts)),
-             sum(len(words) - 1 for words in load.book.reports.values()), healthy))
+            (what, len(book.acknowledged), len(book.refused), len(book.unknown), len(texts) - len(set(texts)),
+             sum(len(words) - 1 for words in book.reports.values()), healthy))
         assert found == [], f"{what} (seed {SEED}):\n" + "\n".join(found)
         if healthy is not None:
             assert healthy <= PROMPTLY, f"{what} (seed {SEED}): well again only after {healthy:.1f} s"
+
+
+def resident(pid):
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", text)[1]) / 1024
 
 
 def is_debug():

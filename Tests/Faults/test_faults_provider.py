@@ -23,7 +23,7 @@ def misbehave(plant, what, allowed=None, rate=100, lasts=LASTS, **behaviour):
     plant.smsc.behave()
     since = time.monotonic()
     healthy = plant.wait_well(since, load)
-    plant.check(load, what, healthy, allowed, patience=45)
+    plant.check(load, what, healthy, allowed=allowed, patience=45)
 
 
 def test_answers_out_of_order_are_told_apart(plant):
