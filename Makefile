@@ -7,7 +7,7 @@ DATA ?= .signalbox
 RELEASE := .build/release/signalbox
 DEBUG := .build/debug/signalbox
 SOURCES := Package.swift Shared Services Tests
-PYTHON_TESTS := Tests/Integration $(wildcard Tests/*/python)
+PYTHON_TESTS := Tests/Integration Tests/Faults $(wildcard Tests/*/python)
 
 # No file has a target's name.
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*/\1/p' $(firstword $(MAKEFILE_LIST)))
@@ -43,7 +43,14 @@ test-kafka: debug venv ## run the broker's tests against the Kafka that SIGNALBO
 	SIGNALBOX_BIN=$(CURDIR)/$(DEBUG) .venv/bin/python -m pytest Tests/LocalBroker/python
 	swift test --skip-build --filter BusTests
 
-soak: debug venv ## 4,000 random schedules and three minutes of kills (SIGNALBOX_SCHEDULES, SIGNALBOX_STAGE_SECONDS)
+faults: build debug venv ## break everything that can break, under load, and audit the books (docs/faults.md; half an hour)
+	SIGNALBOX_FAULTS=full SIGNALBOX_BIN=$(CURDIR)/$(RELEASE) .venv/bin/python -m pytest Tests/Faults
+	SIGNALBOX_BIN=$(CURDIR)/$(DEBUG) .venv/bin/python -m pytest Tests/Faults/test_faults_breaks.py
+
+soak: build venv ## run for MINUTES (60) with churn, changes and restarts: nothing may grow, and the books must agree
+	SIGNALBOX_BIN=$(CURDIR)/$(RELEASE) .venv/bin/python Tests/Faults/soak.py --minutes $${MINUTES:-60}
+
+soak-broker: debug venv ## 4,000 random schedules and three minutes of kills (SIGNALBOX_SCHEDULES, SIGNALBOX_STAGE_SECONDS)
 	SIGNALBOX_BIN=$(CURDIR)/$(DEBUG) SIGNALBOX_SCHEDULES=$${SIGNALBOX_SCHEDULES:-4000} \
 	SIGNALBOX_STAGE_SECONDS=$${SIGNALBOX_STAGE_SECONDS:-60} \
 	.venv/bin/python -m pytest -s Tests/LocalBroker/python/test_schedules.py Tests/LocalBroker/python/test_stage.py

@@ -61,8 +61,8 @@ package final class BillingTransform: StageTransform {
         guard !work.isEmpty else { return output }
         try inTransaction { connection in
             let before = try LedgerStore.lockAccounts(connection, usernames: Set(work.map(\.message.account)))
-            var desk = BookingDesk(
-                accounts: before, books: try LedgerStore.books(connection, msgids: Array(Set(work.map(\.message.msgid)))))
+            let books = try LedgerStore.books(connection, msgids: Array(Set(work.map(\.message.msgid))))
+            var desk = BookingDesk(accounts: before, books: Sabotage.chargeTwice.isOn ? [:] : books)
             for item in work {
                 switch item {
                 case .price(let message): output.records += price(message, &desk, tables, now)
@@ -70,7 +70,8 @@ package final class BillingTransform: StageTransform {
                 case .correct(let submission): output.records += correct(submission, &desk, now)
                 }
             }
-            try LedgerStore.write(connection, entries: desk.added, before: before, after: desk.accounts)
+            let entries = Sabotage.chargeTwice.isOn ? desk.added.map { BillingTransform.repeated($0, books) } : desk.added
+            try LedgerStore.write(connection, entries: entries, before: before, after: desk.accounts)
         }
         try sweepIfDue(now)
         return output
@@ -198,6 +199,14 @@ package final class BillingTransform: StageTransform {
             return (standing, entry)
         }
         return news(message, standing ?? nil, policy, now)
+    }
+
+    /// For a deliberate break: a second charge as a row of its own, for the ledger's key would refuse it as the same.
+    private static func repeated(_ entry: LedgerEntry, _ books: [Int64: MessageBook]) -> LedgerEntry {
+        guard books[entry.msgid]?.entries.contains(where: { $0.kind == entry.kind }) == true else { return entry }
+        var second = entry
+        second.kind = .pass(500)
+        return second
     }
 
     private func correct(_ submission: Submission, _ desk: inout BookingDesk, _ now: Int64) -> [OutgoingRecord] {

@@ -49,6 +49,15 @@ enum Sweep {
             output.records.append(
                 OutgoingRecord(topic: Topics.receipts, key: receiptKey(receipt.connector, receipt.smscid), value: encode(receipt)))
         }
+        // Those that did their work, but whose matcher died before it tidied up. Not at once: until its batch is committed it may be
+        // replayed, by whoever has the partition then, and finds its report by them.
+        done += try connection.query(
+            """
+            SELECT DISTINCT e.source FROM early_receipt e CROSS JOIN LATERAL unnest(e.match_key || e.other_keys) AS k(key)
+                JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key
+            WHERE e.received < now() - interval '10 minutes' AND o.closed_by = e.source LIMIT \(batch)
+            """
+        ).map { try $0.text(0) }
         // Receipts that nothing was ever submitted for are kept for people.
         _ = try connection.execute(
             """

@@ -24,11 +24,20 @@ struct UpCommand: AsyncParsableCommand {
     @Flag(help: "Also load the demo: an SMPP connector, the account demo/secret, routes, prices and a simulated SMSC.")
     var demo = false
 
+    // What tests of faults need: to stand between the services and their stores, and to know what a power cut leaves.
+    @Option(help: ArgumentHelp("HOST:PORT at which the services find the database.", visibility: .hidden))
+    var databaseVia: String?
+    @Option(help: ArgumentHelp("HOST:PORT at which the services find the broker.", visibility: .hidden))
+    var brokerVia: String?
+    @Option(help: ArgumentHelp("A file in which the broker writes down every sync.", visibility: .hidden))
+    var brokerSyncLog: String?
+
     func run() async throws {
         let variables = ProcessInfo.processInfo.environment
-        try await Up.run(
-            UpOptions(
-                configuration: config, data: DataDirectory(data), portBase: portBase, demo: demo,
-                databaseURL: variables["SIGNALBOX_DATABASE_URL"], kafka: variables["SIGNALBOX_KAFKA"]))
+        var options = try UpOptions(
+            configuration: config, data: DataDirectory(data), portBase: portBase, demo: demo,
+            databaseURL: variables["SIGNALBOX_DATABASE_URL"], kafka: variables["SIGNALBOX_KAFKA"])
+        options.detours = UpOptions.Detours(database: databaseVia, broker: brokerVia, brokerSyncLog: brokerSyncLog)
+        try await Up.run(options)
     }
 }

@@ -102,6 +102,8 @@ package final class Intake: Sendable {
         _ record: OutgoingRecord, session: UInt32, ticket: UInt32, reservation: ReservationStore.Request? = nil
     ) throws(BusError) {
         let token = UInt(session) << 32 | UInt(ticket)
+        // The broker's acknowledgement then finds nobody who waits for it.
+        if Sabotage.answerEarly.isOn { Intake.dispatch(CollectionOfOne((token, nil)), listeners) }
         guard let reservation else { return try producer.send(record, token: token) }
         try reserver.add(ChargeReserver.Request(reservation: reservation, record: record, token: token))
     }

@@ -72,6 +72,8 @@ class Gateway:
         self.smsc_port = self.base + 2
         self.log = self.place / "up.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
+        #: further ones of `up`
+        self.arguments = []
         self.process = None
         #: when a command changed routes, prices or connectors
         self._changed = 0.0
@@ -82,7 +84,8 @@ class Gateway:
 
     def start(self, timeout=120):
         output = open(self.log, "ab")
-        command = [executable(), "up", "--data", self.data, "--port-base", str(self.base)] + (["--demo"] if self.demo else [])
+        command = [executable(), "up", "--data", self.data, "--port-base", str(self.base), *self.arguments]
+        command += ["--demo"] if self.demo else []
         # In its own session: a Ctrl-C at the test run's terminal is for the test run, which then stops this.
         self.process = subprocess.Popen(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment,

@@ -31,8 +31,8 @@ struct Gateway: Sendable {
         for service in GatewayServices.all {
             var variables = ["SIGNALBOX_INSTANCE": GatewayServices.instance(service)]
             variables["SIGNALBOX_HTTP_PORT"] = ports.http[service].map(String.init)
-            variables["SIGNALBOX_DATABASE_URL"] = databaseURL
-            variables["SIGNALBOX_KAFKA"] = kafka
+            variables["SIGNALBOX_DATABASE_URL"] = detour(databaseURL, ports)
+            variables["SIGNALBOX_KAFKA"] = options.detours.broker ?? kafka
             if service == "routelog" { variables[BodyKeys.variable] = keyFile }
             keeper.start(child(service, ["run", service], variables))
         }
@@ -114,7 +114,10 @@ struct Gateway: Sendable {
             keeper.say("uses Kafka at \(kafka)")
         } else {
             var broker = child(
-                "broker", ["broker", "--data", directory.broker, "--listen", address, "--partitions", "\(TopicSetup.layout().partitions)"],
+                "broker",
+                ["broker", "--data", directory.broker, "--listen", address, "--partitions", "\(TopicSetup.layout().partitions)"]
+                    + (options.detours.broker.map { ["--advertise", $0] } ?? [])
+                    + (options.detours.brokerSyncLog.map { ["--sync-log", $0] } ?? []),
                 [:])
             broker.graceMilliseconds = 20_000
             keeper.start(broker)
@@ -140,6 +143,12 @@ struct Gateway: Sendable {
     }
 
     // MARK: Services
+
+    /// How the services reach our own PostgreSQL.
+    private func detour(_ databaseURL: String, _ ports: Ports) -> String {
+        guard let detour = options.detours.database else { return databaseURL }
+        return databaseURL.replacing("@127.0.0.1:\(ports.postgresql)/", with: "@\(detour)/")
+    }
 
     /// The operator's own file of keys, or ours.
     private func bodyKeyFile() throws -> String {

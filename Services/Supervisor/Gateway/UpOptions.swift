@@ -10,6 +10,24 @@ public struct UpOptions: Sendable {
     /// PostgreSQL and Kafka that run elsewhere, instead of own ones (`SIGNALBOX_DATABASE_URL`, `SIGNALBOX_KAFKA`).
     public var databaseURL: String?
     public var kafka: String?
+    /// Ways round, for tests of faults.
+    public var detours = Detours()
+
+    /// Where tests stand between the services and their stores, and what they want to know of the broker.
+    public struct Detours: Sendable {
+        /// HOST:PORT at which the services find our own PostgreSQL; nil = where it listens.
+        public var database: String?
+        /// HOST:PORT at which the services find our own broker, which tells it to its clients; nil = where it listens.
+        public var broker: String?
+        /// The file in which the broker writes down its syncs.
+        public var brokerSyncLog: String?
+
+        public init(database: String? = nil, broker: String? = nil, brokerSyncLog: String? = nil) {
+            self.database = database
+            self.broker = broker
+            self.brokerSyncLog = brokerSyncLog
+        }
+    }
 
     /// Ports that one gateway may use from its base on.
     public static let portsPerGateway = 40

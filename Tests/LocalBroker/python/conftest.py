@@ -2,7 +2,6 @@
 and what needs to kill or restart the broker is skipped."""
 
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -12,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from power_cut import take_back
 
 
 class Broker:
@@ -47,24 +47,6 @@ class Broker:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
 
-    def take_back(self):
-        """Cuts each file somewhere between what was synced and what was written, and may put zeros or garbage behind."""
-        synced = {}
-        for line in Path(self.sync_log).read_text().splitlines():
-            length, path = line.split(" ", 1)
-            synced[path] = int(length)
-        for path in Path(self.directory).rglob("*.*"):
-            if path.suffix not in (".journal", ".log", ".index"):
-                continue
-            size = path.stat().st_size
-            sure = min(size, synced.get(str(path), 0))
-            kept = random.choice([sure, sure, size, random.randint(sure, size)])
-            with open(path, "r+b") as file:
-                file.truncate(kept)
-                file.seek(kept)
-                count = random.choice([0, 1, 100, 10_000])
-                file.write(random.choice([b"", bytes(count), random.randbytes(count)]))
-
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         assert self.process.wait(20) == 0
@@ -72,7 +54,7 @@ class Broker:
     def restart(self, hard):
         self.kill() if hard else self.stop()
         if hard and self.sync_log:
-            self.take_back()
+            take_back(self.directory, self.sync_log)
         self.start()
 
     def memory(self, field="VmRSS"):

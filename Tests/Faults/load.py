@@ -1,0 +1,253 @@
+"""An SMPP client that keeps books: it submits at a steady rate over some sessions, binds again when it loses one, and never tries a
+message twice, so that what became of each attempt can be said with certainty."""
+
+import random
+import re
+import selectors
+import socket
+import struct
+import threading
+import time
+
+from audit import ClientBook
+
+SUBMIT, SUBMIT_RESP, DELIVER, DELIVER_RESP, BIND_TRX, BIND_TRX_RESP = 4, 0x80000004, 5, 0x80000005, 9, 0x80000009
+ENQUIRE, ENQUIRE_RESP, UNBIND, UNBIND_RESP = 0x15, 0x80000015, 6, 0x80000006
+RMSGQFUL, RTHROTTLED = 0x14, 0x58
+REPORT = re.compile(rb"id:(\S+) .*?stat:(\S+)")
+#: a destination's last digits: its session and its place there
+DESTINATIONS_PER_SESSION = 4
+
+
+def pdu(command, sequence, body=b"", status=0):
+    return struct.pack(">IIII", 16 + len(body), command, status, sequence) + body
+
+
+class Session:
+    """One connection, or the wish for one."""
+
+    def __init__(self, number):
+        self.number = number
+        self.socket = None
+        self.is_bound = False
+        #: no attempt to connect before
+        self.next_attempt = 0.0
+        self.out, self.incoming, self.sequence = bytearray(), b"", 2
+        self.unanswered = {}
+        self.last_heard = self.last_asked = 0.0
+
+
+class Load(threading.Thread):
+    """
+    :param tag: begins every text; no two loads on one gateway have the same.
+    :param rate: messages a second, over all sessions.
+    :param window: unanswered submits of one session.
+    :param silence: seconds without an octet after which a session is given up.
+    """
+
+    def __init__(self, port, tag, rate=200, sessions=2, window=50, account="demo", password="secret", prefix="4670", silence=30.0, churn=0.0):
+        super().__init__(daemon=True, name=f"load {tag}")
+        self.port, self.tag, self.rate, self.window = port, tag, rate, window
+        self.account, self.password, self.prefix, self.silence = account, password, prefix, silence
+        #: seconds after which a session unbinds and comes again; 0 = never
+        self.churn = churn
+        self.book = ClientBook()
+        self.sessions = [Session(number) for number in range(sessions)]
+        self.selector = selectors.DefaultSelector()
+        self.submitted = 0
+        self.reconnects = 0
+        #: sessions that ended while reports may have been on their way
+        self.broken = 0
+        #: when the latest message that was answered positively had been submitted
+        self.latest_accepted = 0.0
+        self.problems = []
+        self.is_submitting = True
+        self.is_reading = True
+        self._ending = threading.Event()
+        self._sent = {}
+        self._random = random.Random(tag)
+
+    # What others ask
+
+    @property
+    def accepted(self):
+        return len(self.book.acknowledged)
+
+    @property
+    def unanswered(self):
+        return sum(len(session.unanswered) for session in self.sessions)
+
+    @property
+    def open(self):
+        """Acknowledged messages that have no report yet."""
+        return sum(1 for one in list(self.book.acknowledged) if one not in self.book.reports)
+
+    @property
+    def bound(self):
+        return sum(session.is_bound for session in self.sessions)
+
+    def stop(self):
+        self._ending.set()
+        self.join(20)
+        assert not self.is_alive(), "the load does not end"
+        for problem in self.problems:
+            raise AssertionError(problem)
+
+    # The thread
+
+    def run(self):
+        try:
+            self._run()
+        except BaseException as problem:
+            self.problems.append(f"the load ended: {problem!r}")
+            raise
+        finally:
+            for session in self.sessions:
+                if session.socket is not None:
+                    session.socket.close()
+
+    def _run(self):
+        due = time.monotonic()
+        turn = 0
+        while not self._ending.is_set():
+            now = time.monotonic()
+            for session in self.sessions:
+                self._look_after(session, now)
+            if self.is_submitting and self.rate:
+                # What a long pause held up is not made up for at once.
+                due = max(due, now - 0.25)
+                while due <= now:
+                    ready = [session for session in self.sessions if session.is_bound and len(session.unanswered) < self.window]
+                    if not ready:
+                        due = now
+                        break
+                    self._submit(ready[turn % len(ready)])
+                    turn += 1
+                    due += 1 / self.rate
+            else:
+                due = now
+            for session in self.sessions:
+                self._flush(session)
+            for key, _ in self.selector.select(0.01 if self.is_submitting else 0.05):
+                self._read(key.data)
+        for session in self.sessions:
+            if session.is_bound:
+                session.out += pdu(UNBIND, 1)
+                self._flush(session)
+
+    def _look_after(self, session, now):
+        if session.socket is None:
+            if now >= session.next_attempt:
+                self._connect(session, now)
+            return
+        if not self.is_reading:
+            return
+        if now - session.last_heard > self.silence:
+            return self._lost(session)
+        if now - max(session.last_heard, session.last_asked) > self.silence / 3 and session.is_bound:
+            session.last_asked = now
+            session.out += pdu(ENQUIRE, 1)
+        if self.churn and session.is_bound and self._random.random() < 0.01 / self.churn and not session.unanswered:
+            session.out += pdu(UNBIND, 1)
+            session.is_bound = False
+
+    def _connect(self, session, now):
+        session.next_attempt = now + 0.2
+        try:
+            session.socket = socket.create_connection(("127.0.0.1", self.port), timeout=2)
+        except OSError:
+            session.socket = None
+            return
+        session.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        session.socket.setblocking(False)
+        session.out, session.incoming, session.sequence = bytearray(), b"", 2
+        session.last_heard = session.last_asked = time.monotonic()
+        session.out += pdu(BIND_TRX, 1, self.account.encode() + b"\0" + self.password.encode() + b"\0\0\x34\0\0\0")
+        self.selector.register(session.socket, selectors.EVENT_READ, session)
+
+    def _lost(self, session):
+        self.selector.unregister(session.socket)
+        session.socket.close()
+        session.socket = None
+        if session.is_bound:
+            self.broken += 1
+        session.is_bound = False
+        self.reconnects += 1
+        session.next_attempt = time.monotonic() + 0.2
+        self.book.unknown.update(text for text, _ in session.unanswered.values())
+        session.unanswered.clear()
+
+    def _submit(self, session):
+        text = f"{self.tag} {self.submitted}"
+        self.submitted += 1
+        destination = f"{self.prefix}{session.number:03d}{self.submitted % DESTINATIONS_PER_SESSION:04d}"
+        octets = text.encode()
+        body = b"\0\x01\x0146700000000\0\x01\x01" + destination.encode() + b"\0\0\0\0\0\0\x01\0\0\0" + bytes([len(octets)]) + octets
+        session.out += pdu(SUBMIT, session.sequence, body)
+        session.unanswered[session.sequence] = (text, time.monotonic())
+        session.sequence += 1
+        self.book.order[destination].append(text)
+
+    def _flush(self, session):
+        if session.out and session.socket is not None:
+            try:
+                del session.out[: session.socket.send(session.out)]
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._lost(session)
+
+    def _read(self, session):
+        if not self.is_reading or session.socket is None:
+            time.sleep(0.01)
+            return
+        try:
+            data = session.socket.recv(1 << 18)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            return self._lost(session)
+        session.last_heard = time.monotonic()
+        data, offset = session.incoming + data, 0
+        while len(data) - offset >= 16:
+            length, command, status, sequence = struct.unpack_from(">IIII", data, offset)
+            if len(data) - offset < length:
+                break
+            self._received(session, command, status, sequence, data[offset + 16:offset + length])
+            offset += length
+        session.incoming = data[offset:]
+
+    def _received(self, session, command, status, sequence, body):
+        if command == SUBMIT_RESP:
+            text, when = session.unanswered.pop(sequence)
+            if status == 0:
+                identity = body.split(b"\0")[0].decode()
+                if identity in self.book.acknowledged:
+                    self.book.twice.append(identity)
+                self.book.acknowledged[identity] = text
+                self.latest_accepted = max(self.latest_accepted, when)
+            else:
+                self.book.refused[text] = status
+        elif command == DELIVER:
+            named = REPORT.search(body)
+            if named:
+                self.book.reports[named[1].decode()].append(named[2].decode())
+            else:
+                self.problems.append(f"a deliver_sm that is no report: {body!r}")
+            session.out += pdu(DELIVER_RESP, sequence, b"\0")
+        elif command == ENQUIRE:
+            session.out += pdu(ENQUIRE_RESP, sequence)
+        elif command == BIND_TRX_RESP:
+            session.is_bound = status == 0
+            if status:
+                # Its connection may stay open; it is of no use.
+                self._lost(session)
+        elif command == UNBIND:
+            session.out += pdu(UNBIND_RESP, sequence)
+            session.is_bound = False
+            self._flush(session)
+        elif command == UNBIND_RESP:
+            self.reconnects -= 1
+            self._lost(session)
