@@ -45,6 +45,8 @@ signal(SIGTERM, SIG_IGN)
 let terminated = DispatchSource.makeSignalSource(signal: SIGTERM, queue: DispatchQueue(label: "signals"))
 terminated.setEventHandler { runner.stop() }
 terminated.resume()
+// Before this line a SIGTERM ends the process as it would any other.
+FileHandle.standardOutput.write(Data("ready\n".utf8))
 let ended = DispatchSemaphore(value: 0)
 startThread("stage") {
     runner.run()

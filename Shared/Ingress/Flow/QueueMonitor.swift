@@ -2,7 +2,7 @@ import Configuration
 package import Database
 import Logging
 package import ServiceKit
-package import ServiceLifecycle
+import ServiceLifecycle
 import Store
 
 /// Which queues are full and who would fill them further, so that the ingress can refuse what would make a full one longer.

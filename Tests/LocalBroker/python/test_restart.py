@@ -92,10 +92,14 @@ def test_transactions_are_whole_through_kills(broker, topic):
     writers = [threading.Thread(target=write, args=(f"w{n}",)) for n in range(3)]
     for writer in writers:
         writer.start()
-    for _ in range(8):
-        time.sleep(random.uniform(0.3, 0.9))
-        broker.restart(True)
-    done.set()
+    try:
+        for n in range(8):
+            # On a busy machine the writers may need longer than that to come back.
+            until(lambda: len(committed) >= 3 * (n + 1), 60)
+            time.sleep(random.uniform(0.3, 0.9))
+            broker.restart(True)
+    finally:
+        done.set()
     for writer in writers:
         writer.join()
     # Whoever died with a transaction open is fenced here, so that nothing stays open.

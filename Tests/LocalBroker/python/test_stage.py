@@ -34,7 +34,7 @@ def test_a_stage_whose_instances_are_killed_writes_each_record_once(shared_broke
     rng = random.Random(seed)
 
     def start(name):
-        with open(tmp_path / name, "ab") as log:
+        with open(tmp_path / name, "wb") as log:
             return subprocess.Popen([probe(), shared_broker, topic, name, membership, f"{source}:{sink}"], stdout=log, stderr=log)
 
     instances = {f"i{n}": start(f"i{n}") for n in range(3)}
@@ -60,6 +60,7 @@ def test_a_stage_whose_instances_are_killed_writes_each_record_once(shared_broke
             name = rng.choice(sorted(instances))
             if rng.random() < 0.2:
                 # Now and then one leaves in order, and the others take over while records flow.
+                until(lambda: b"ready\n" in (tmp_path / name).read_bytes())
                 instances[name].terminate()
                 assert instances[name].wait(30) == 0, (tmp_path / name).read_text()[-3000:]
             else:
