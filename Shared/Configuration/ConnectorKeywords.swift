@@ -1,6 +1,6 @@
 /// The keywords of a CONNECTOR section that do what they say, by the part of the gateway that honours them.
 enum ConnectorKeywords {
-    static let working = connection + incoming + outgoing + text + routing + money + log
+    static let working = connection + incoming + outgoing + text + routing + money + log + http
 
     /// Both directions.
     static let connection = [
@@ -14,6 +14,8 @@ enum ConnectorKeywords {
     /// Character sets, addresses as sent, long messages.
     static let text = TextOptions.keywords
     static let routing = routingKeywords
+    /// Providers with an HTTP API.
+    static let http = HTTPOptions.keywords
     /// The message log.
     static let log = LogOptions.keywords
     /// Money and delivery reports.
