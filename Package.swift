@@ -25,6 +25,11 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
+// Its dependency swift-configuration has a module of the same name as ours.
+let httpClient: Target.Dependency = .product(
+    name: "AsyncHTTPClient", package: "async-http-client", moduleAliases: ["Configuration": "SwiftConfiguration"])
 
 /// A library of Shared/ that does no I/O, or one of the few that do (their dependencies tell which).
 func shared(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
@@ -58,6 +63,8 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
     ],
     targets: [
         // C, each behind one Swift library and seen by no other.
@@ -73,7 +80,9 @@ let package = Package(
         shared("SMPPMessage", ["SMPP", "Charset", "Message"]),
         shared("Routing", ["CPCRE2"]),
         shared("Pricing", ["Routing"]),
-        shared("Configuration", ["Pricing", "Routing"]),
+        shared("Configuration", ["Pricing", "Routing", "HTTPProvider"]),
+        // How a provider's HTTP API is spoken.
+        shared("HTTPProvider", ["Routing"]),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", "CPlatform", logging]),
@@ -110,6 +119,12 @@ let package = Package(
                 nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
         service(
+            "EgressHTTP",
+            [
+                "Egress", "HTTPProvider", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Charset", protobuf,
+                httpClient, hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioSSL, logging, lifecycle,
+            ]),
+        service(
             "Router",
             ["ServiceKit", protobuf, "Bus", "Database", "Store", "Message", "Charset", "SMPPMessage", "Routing", logging, lifecycle]),
         service(
@@ -127,7 +142,7 @@ let package = Package(
         .executableTarget(
             name: "Signalbox",
             dependencies: [
-                "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker",
+                "IngressSMPP", "EgressSMPP", "EgressHTTP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker",
                 "SMSCSimulator", "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
@@ -157,6 +172,7 @@ let package = Package(
         tests("Supervisor", ["Supervisor", "SMPP"]),
         tests("SMPP", ["SMPP", nioCore]),
         tests("Charset", ["Charset"]),
+        tests("HTTPProvider", ["HTTPProvider"]),
         tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
         // `make bench-routing`; it is no part of the product.
         .executableTarget(name: "routing-bench", dependencies: ["Routing"], path: "Tests/RoutingBench", swiftSettings: strict),

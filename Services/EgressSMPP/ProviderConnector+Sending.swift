@@ -161,33 +161,13 @@ extension ProviderConnector {
 
     /// Nothing of it is under way: it leaves for later or for another connector, or ends where there is neither for it.
     private func leave(_ outgoing: Outgoing) {
-        guard let refusal = outgoing.putOffBy else { return }
-        let taken = outgoing.smscids.enumerated().compactMap { index, smscid in
-            smscid.map { smscid in
-                var part = TakenPart()
-                part.part = UInt32(index)
-                part.smscid = smscid
-                return part
-            }
+        guard let leaving = outgoing.leaving(connector: name, options: configuration.outgoing) else { return }
+        switch leaving.how {
+        case .later: EgressMetrics.putOff.add()
+        case .failedOver: EgressMetrics.failedOver.add()
+        case .ended: break
         }
-        guard refusal.verdict == .failOver else {
-            EgressMetrics.putOff.add()
-            return complete(
-                outgoing,
-                Outcome.putOff(
-                    outgoing.message, takenParts: taken, connector: name, queue: outgoing.claim.topic, by: refusal,
-                    plan: configuration.outgoing.retries))
-        }
-        guard taken.isEmpty else {
-            // Another provider would have to send all parts again, and the recipient would pay attention to half of them twice.
-            let text = "\(refusal.text); \(taken.count) of \(outgoing.parts.count) parts had been taken already"
-            return complete(
-                outgoing, [Outcome.ended(outgoing.message, connector: name, as: .rejected, reason: refusal.status, text: text)])
-        }
-        EgressMetrics.failedOver.add()
-        complete(
-            outgoing,
-            Outcome.failedOver(outgoing.message, connector: name, by: refusal, validitySeconds: configuration.outgoing.validitySeconds))
+        complete(outgoing, leaving.records)
     }
 
     // MARK: Recording

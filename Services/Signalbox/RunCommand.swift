@@ -2,6 +2,7 @@ import ArgumentParser
 import Billing
 import DLRMatcher
 import Delay
+import EgressHTTP
 import EgressSMPP
 import IngressSMPP
 import RouteLog
@@ -22,6 +23,7 @@ struct RunCommand: AsyncParsableCommand {
         case router
         case billing
         case egressSMPP = "egress-smpp"
+        case egressHTTP = "egress-http"
         case dlrMatcher = "dlr-matcher"
         case routeLog = "routelog"
         case delay
@@ -35,6 +37,7 @@ struct RunCommand: AsyncParsableCommand {
         case .router: try await runService(service.rawValue, build: RouterService.build)
         case .billing: try await runService(service.rawValue, build: BillingService.build)
         case .egressSMPP: try await runService(service.rawValue, build: EgressSMPPService.build)
+        case .egressHTTP: try await runService(service.rawValue, build: EgressHTTPService.build)
         case .dlrMatcher: try await runService(service.rawValue, build: DLRMatcherService.build)
         case .routeLog: try await runService(service.rawValue, build: RouteLogService.build)
         case .delay: try await runService(service.rawValue, build: DelayService.build)

@@ -1,6 +1,6 @@
 /// The keywords of a CONNECTOR section that do what they say, by the part of the gateway that honours them.
 enum ConnectorKeywords {
-    static let working = connection + incoming + outgoing + text + routing + money + log
+    static let working = connection + incoming + outgoing + text + routing + money + log + http
 
     /// Keywords of an SMPP connector that only the other direction has. (STATIC and USERDB have words of their own.)
     static func meaningless(for direction: ConnectorConfiguration.Direction) -> Set<String> {
@@ -20,6 +20,8 @@ enum ConnectorKeywords {
     /// Character sets, addresses as sent, long messages.
     static let text = TextOptions.keywords
     static let routing = routingKeywords
+    /// Providers with an HTTP API.
+    static let http = HTTPOptions.keywords
     /// The message log.
     static let log = LogOptions.keywords
     /// Money and delivery reports.

@@ -4,7 +4,7 @@ extension ConnectorConfiguration {
     /// EMG's protocols.
     static let protocols = ["SMPP", "UCP", "CIMD2", "OIS", "HTTP", "SMTP", "MGP", "EBE", "DLL", "GSM"]
     /// Protocols that this version speaks.
-    static let supportedProtocols: Set<String> = ["SMPP"]
+    static let supportedProtocols: Set<String> = ["SMPP", "HTTP"]
 
     /// Reads a CONNECTOR section.
     /// - Returns: the connector, or nil when an error leaves nothing to work with; and all that is wrong with it.
@@ -25,6 +25,8 @@ extension ConnectorConfiguration {
                 reader.fault("PROTOCOL", "unknown protocol \(protocolName)" + Suggestion.text(for: protocolName, among: protocols))
             } else if !supportedProtocols.contains(protocolName) {
                 reader.warn("PROTOCOL", "the protocol \(protocolName) is not supported yet; the connector stays idle")
+            } else if protocolName == "HTTP", direction == .incoming {
+                reader.warn("PROTOCOL", "incoming connectors of the protocol HTTP are not supported yet; the connector stays idle")
             }
         }
         let speaksReports = ["SMPP", "CIMD2", "UCP"].contains(protocolName)
@@ -42,11 +44,11 @@ extension ConnectorConfiguration {
             maxQueueSize: reader.integer("MAXQUEUESIZE", 1...1_000_000_000),
             throughputPerSecond: reader.integer("THROUGHPUT", 0...1_000_000).flatMap { $0 == 0 ? nil : $0 },
             route: reader.text("ROUTE"), routeDLR: reader.text("ROUTEDLR"), redirect: reader.text("REDIRECT"),
-            dlrSupport: reader.flag("DLR_SUPPORT") ?? speaksReports,
+            dlrSupport: reader.flag("DLR_SUPPORT") ?? (speaksReports || section.last("CALLBACK_LISTEN") != nil),
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
             money: reader.moneyOptions(), log: reader.logOptions(), systemType: reader.text("SYSTEMTYPE") ?? "",
             routing: reader.routingOptions(), text: reader.textOptions(), incoming: reader.incomingOptions(direction),
-            outgoing: reader.outgoingOptions(direction), isDisabled: isDisabled,
+            outgoing: reader.outgoingOptions(direction), http: reader.httpOptions(), isDisabled: isDisabled,
             entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)
@@ -65,6 +67,11 @@ struct OptionReader {
     var hasErrors: Bool { diagnostics.contains { $0.severity == .error } }
 
     mutating func fault(_ key: String, _ message: String) { add(.error, key, message) }
+    /// Of a keyword that may come more than once: in the line of the one that is wrong.
+    mutating func fault(at entry: ConfigurationEntry, _ message: String) {
+        let line = entry.line > 0 ? entry.line : section.line
+        diagnostics.append(ConfigurationDiagnostic(.error, line: line, "connector \(section.name): \(message)"))
+    }
     mutating func warn(_ key: String, _ message: String) { add(.warning, key, message) }
     private mutating func add(_ severity: ConfigurationDiagnostic.Severity, _ key: String, _ message: String) {
         let line = section.last(key)?.line ?? section.line

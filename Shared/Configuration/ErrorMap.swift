@@ -56,7 +56,8 @@ extension OptionReader {
     /// `0x58=throttle 0x0B=reject 8=retry *=failover`: numbers are decimal or, with 0x, hexadecimal.
     mutating func errorMap() -> ErrorMap {
         var map = ErrorMap()
-        guard let text = text("ERRORMAP") else { return map }
+        // HTTP's statuses are other ones, and read with its options.
+        guard !isHTTPProvider, let text = text("ERRORMAP") else { return map }
         for pair in text.split(whereSeparator: { $0 == " " || $0 == "," || $0 == "\t" }) {
             let sides = pair.split(separator: "=", maxSplits: 1)
             guard sides.count == 2, let verdict = ErrorMap.Verdict(rawValue: sides[1].lowercased()) else {

@@ -32,8 +32,8 @@ struct Keyword: Sendable {
     let standing: Standing
     let repeating: Repeating
 
-    /// PASSWORD and its like never leave the program in clear text.
-    static func isSecret(_ key: String) -> Bool { key.contains("PASSWORD") }
+    /// PASSWORD, TOKEN and their like never leave the program in clear text.
+    static func isSecret(_ key: String) -> Bool { key.contains("PASSWORD") || key.hasSuffix("TOKEN") }
 
     /// What is to be said about an entry by its key alone.
     static func check(
@@ -110,7 +110,7 @@ struct Keyword: Sendable {
                 "SUPPRESS_EMGHEADERS", "QUOTEDREPLY", "INHERIT", "VIRTUAL", "COPY", "PROXY", "SIMULATE", "EMULATE", "HIBERNATE",
                 "LIBRARY", "SATPOOL_CREATE", "SATPOOL_LOOKUP", "ROUTESAT", "MODEM", "MODEM_BPS", "INITSTRING", "GSMSTORE", "GSMNOSCA",
             ],
-            often: ["ADDRESS", "ACCESS", "REGEXP"], notYetOften: ["URLHANDLER", "PLUGIN"]),
+            often: HTTPOptions.repeated.union(["ADDRESS", "ACCESS", "REGEXP"]), notYetOften: ["URLHANDLER", "PLUGIN"]),
         .section(.database): make(
             // The section is read so that USERDB and DBPROFILE can name it; Signalbox has one database.
             works: ["HOST", "PORT", "USERNAME", "PASSWORD", "DBNAME", "TYPE", "INSTANCES", "SOCKET"]),

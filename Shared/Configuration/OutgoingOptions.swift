@@ -192,7 +192,7 @@ extension OptionReader {
     }
 
     /// A value that is one of the words of `Value`, in any case.
-    private mutating func word<Value: RawRepresentable & CaseIterable>(_ key: String) -> Value? where Value.RawValue == String {
+    mutating func word<Value: RawRepresentable & CaseIterable>(_ key: String) -> Value? where Value.RawValue == String {
         guard let text = text(key) else { return nil }
         if let value = Value(rawValue: text.uppercased()) { return value }
         fault(key, "\(key) is one of \(Value.allCases.map(\.rawValue).joined(separator: ", ")), not \(text)")
@@ -200,7 +200,7 @@ extension OptionReader {
     }
 
     private mutating func tlsOptions() -> OutgoingOptions.TLS? {
-        let isOn = flag("SSL") ?? false
+        let isOn = flag("SSL") ?? isHTTPS
         var tls = OutgoingOptions.TLS()
         tls.verification = word("SSL_VERIFY") ?? tls.verification
         tls.authoritiesFile = text("SSL_CAFILE")

@@ -37,6 +37,8 @@ public final class ConnectorPool: Service {
         var share: SessionShare?
     }
 
+    private static let startAgainAfter = Duration.seconds(5)
+
     private let context: ServiceContext
     private let makeFeed: FeedMaker
     private let onStopped: @Sendable () -> Void
@@ -94,8 +96,13 @@ public final class ConnectorPool: Service {
                     do {
                         running[name] = try await start(configuration, share)
                     } catch {
-                        // Event loops take work until the process ends; then it does not matter any more.
                         context.environment.logger.error("connector not started", metadata: ["connector": "\(name)", "error": "\(error)"])
+                        context.health.set("connector \(name)", .failing("not started: \(error)"))
+                        // Nobody waits for it: it only asks for another look, in case the reason has gone by then.
+                        Task {
+                            try? await Task.sleep(for: ConnectorPool.startAgainAfter)
+                            change.yield()
+                        }
                     }
                 }
                 applied = share

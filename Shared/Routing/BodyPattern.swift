@@ -58,6 +58,24 @@ public final class BodyPattern: @unchecked Sendable {
     public func matches(_ text: String) -> Bool {
         guard let data = pcre2_match_data_create_8(1, nil) else { return false }
         defer { pcre2_match_data_free_8(data) }
+        return search(text, data)
+    }
+
+    /// - Returns: what the expression's first group found in `text`, or all that it found where it has no group; nil where it finds
+    ///   nothing, or the group took no part.
+    public func firstGroup(in text: String) -> String? {
+        guard let data = pcre2_match_data_create_from_pattern_8(code, nil) else { return nil }
+        defer { pcre2_match_data_free_8(data) }
+        guard search(text, data) else { return nil }
+        let group = pcre2_get_ovector_count_8(data) > 1 ? 1 : 0
+        // Pairs of a group's start and end, which are both PCRE2_UNSET (all bits set) where it took no part: no octets of a text.
+        guard let ends = pcre2_get_ovector_pointer_8(data) else { return nil }
+        let (start, end) = (ends[2 * group], ends[2 * group + 1])
+        guard start <= end, end <= text.utf8.count else { return nil }
+        return String(decoding: Array(text.utf8)[start..<end], as: UTF8.self)
+    }
+
+    private func search(_ text: String, _ data: OpaquePointer) -> Bool {
         var text = text
         return text.withUTF8 { octets in
             var count = min(octets.count, Self.maxTextOctets)

@@ -28,20 +28,47 @@ struct Gateway: Sendable {
         }
         let since = try await onThread { try Connection(url: databaseURL, applicationName: "signalbox up").databaseClock() }
         let keyFile = try bodyKeyFile()
-        for service in GatewayServices.all {
-            var variables = ["SIGNALBOX_INSTANCE": GatewayServices.instance(service)]
-            variables["SIGNALBOX_HTTP_PORT"] = ports.http[service].map(String.init)
-            variables["SIGNALBOX_DATABASE_URL"] = detour(databaseURL, ports)
-            variables["SIGNALBOX_KAFKA"] = options.detours.broker ?? kafka
-            if service == "routelog" { variables[BodyKeys.variable] = keyFile }
-            keeper.start(child(service, ["run", service], variables))
+        let needed = try await onThread {
+            try GatewayServices.needed(try Connection(url: databaseURL, applicationName: "signalbox up"))
         }
-        try await waitForServices(databaseURL, since: since)
+        let services = GatewayServices.all + needed
+        for service in services {
+            var variables: [String: String] = [:]
+            if service == "routelog" { variables[BodyKeys.variable] = keyFile }
+            start(service, databaseURL, kafka, ports, variables)
+        }
+        try await waitForServices(services, databaseURL, since: since)
         let state = UpState(
             pid: getpid(), databaseURL: databaseURL, kafka: kafka, smppPort: options.demo ? ports.smpp : nil,
-            smscPort: options.demo ? ports.smsc : nil, services: GatewayServices.all, started: timestamp(), demo: options.demo)
+            smscPort: options.demo ? ports.smsc : nil, services: services, started: timestamp(), demo: options.demo)
         try DataDirectory.write(json: state, to: directory.stateFile, mode: 0o600)
         return state
+    }
+
+    private func start(_ service: String, _ databaseURL: String, _ kafka: String, _ ports: Ports, _ variables: [String: String] = [:]) {
+        var variables = variables
+        variables["SIGNALBOX_INSTANCE"] = GatewayServices.instance(service)
+        variables["SIGNALBOX_HTTP_PORT"] = ports.http[service].map(String.init)
+        variables["SIGNALBOX_DATABASE_URL"] = detour(databaseURL, ports)
+        variables["SIGNALBOX_KAFKA"] = options.detours.broker ?? kafka
+        keeper.start(child(service, ["run", service], variables))
+    }
+
+    /// Starts the services that connectors need which were configured since. Runs until it is cancelled.
+    func follow(_ state: UpState) async {
+        let database = Database(url: state.databaseURL, applicationName: "signalbox up")
+        var running = Set(state.services)
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            // A database that is away changes nothing.
+            guard !Task.isCancelled, let needed = try? await database.run({ try GatewayServices.needed($0) }) else { continue }
+            for service in needed where !running.contains(service) {
+                guard let ports = chosenPorts() else { continue }
+                keeper.say("\(service) is needed by a connector")
+                start(service, state.databaseURL, state.kafka, ports)
+                running.insert(service)
+            }
+        }
     }
 
     /// Whoever takes messages in stops first, then all who work on them, and last those who keep them.
@@ -49,7 +76,7 @@ struct Gateway: Sendable {
         unlink(directory.stateFile)
         await keeper.stop("ingress-smpp")
         await withTaskGroup(of: Void.self) { group in
-            for service in GatewayServices.all.reversed() { group.addTask { await keeper.stop(service) } }
+            for service in GatewayServices.known.reversed() { group.addTask { await keeper.stop(service) } }
         }
         for store in ["smsc", "broker", "postgresql"] { await keeper.stop(store) }
         await keeper.finish()
@@ -62,7 +89,7 @@ struct Gateway: Sendable {
     private func choosePorts(patient: Bool) async throws -> Ports {
         let deadline = monotonicMilliseconds() + (patient ? 5_000 : 1_000)
         if let base = options.portBase {
-            let ports = Ports(base: base, services: GatewayServices.all)
+            let ports = Ports(base: base, services: GatewayServices.known)
             while true {
                 let taken = taken(of: ports)
                 guard !taken.isEmpty else { return ports }
@@ -79,7 +106,7 @@ struct Gateway: Sendable {
         if let remembered {
             while !taken(of: remembered).isEmpty, monotonicMilliseconds() < deadline { try await Task.sleep(for: .milliseconds(50)) }
         }
-        let ports = try Ports(remembered: remembered, services: GatewayServices.all)
+        let ports = try Ports(remembered: remembered, services: GatewayServices.known)
         if options.demo, ports.smpp != Ports.standardSMPP {
             keeper.say(
                 "ATTENTION: port \(Ports.standardSMPP) is taken by another program; SMPP clients connect to port \(ports.smpp) instead")
@@ -88,12 +115,18 @@ struct Gateway: Sendable {
         return ports
     }
 
+    /// Those of the running gateway.
+    private func chosenPorts() -> Ports? {
+        if let base = options.portBase { return Ports(base: base, services: GatewayServices.known) }
+        return FileManager.default.contents(atPath: directory.portsFile).flatMap { try? JSONDecoder().decode(Ports.self, from: $0) }
+    }
+
     /// Those that this start needs and somebody else has. PostgreSQL's is left out: an earlier one of this directory may still
     /// hold it, and its end is waited for later.
     private func taken(of ports: Ports) -> [(name: String, port: Int)] {
         var used = options.kafka == nil ? [("the broker", ports.broker)] : []
         used += options.demo ? [("the simulated SMSC", ports.smsc), ("SMPP", ports.smpp)] : []
-        used += GatewayServices.all.compactMap { service in ports.http[service].map { ("\(service)'s HTTP", $0) } }
+        used += GatewayServices.known.compactMap { service in ports.http[service].map { ("\(service)'s HTTP", $0) } }
         return used.filter { !Ports.isFree($0.1, address: $0.1 == ports.smpp ? "0.0.0.0" : "127.0.0.1") }
     }
 
@@ -171,14 +204,14 @@ struct Gateway: Sendable {
     }
 
     /// A service that cannot start is tried again and again, since its reason may go away; the operator is told what it says.
-    private func waitForServices(_ databaseURL: String, since: String) async throws {
+    private func waitForServices(_ services: [String], _ databaseURL: String, since: String) async throws {
         let told = ContinuousClock.now
         var nextWord = told + .seconds(10)
         while true {
             try Task.checkCancellation()
             let missing = try await onThread {
                 let connection = try Connection(url: databaseURL, applicationName: "signalbox up")
-                return try Stores.missingServices(connection, since: since)
+                return try Stores.missingServices(services, connection, since: since)
             }
             guard !missing.isEmpty else { return }
             if ContinuousClock.now > nextWord {

@@ -101,7 +101,8 @@ public struct GatewayStatus: Encodable, Sendable {
         return status
     }
 
-    private static func fromDatabase(_ connection: Connection, expected: [String]) throws -> GatewayStatus {
+    private static func fromDatabase(_ connection: Connection, expected always: [String]) throws -> GatewayStatus {
+        let expected = always + (try GatewayServices.needed(connection)).filter { !always.contains($0) }
         // An instance that said good-bye, or has been silent for an hour, is history unless its service is expected and has no other.
         let rows = try connection.query(
             """

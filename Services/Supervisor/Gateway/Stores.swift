@@ -41,14 +41,14 @@ enum Stores {
     }
 
     /// The services that did not report themselves healthy after `since` (the database's clock), with what they say.
-    static func missingServices(_ connection: Connection, since: String) throws -> [String] {
+    static func missingServices(_ services: [String], _ connection: Connection, since: String) throws -> [String] {
         let rows = try connection.query(
             """
             SELECT wanted.name, row.state, row.detail FROM unnest($1::text[]) WITH ORDINALITY AS wanted (name, place)
             LEFT JOIN service_instance row
                 ON row.service = wanted.name AND row.beat > $2::timestamptz AND row.beat > now() - make_interval(secs => $3::int)
             WHERE row.state IS DISTINCT FROM 'healthy' ORDER BY wanted.place
-            """, [.textArray(GatewayServices.all), .text(since), .int(freshSeconds)])
+            """, [.textArray(services), .text(since), .int(freshSeconds)])
         return try rows.map { row in
             let detail = try row.optionalText("detail") ?? ""
             let state = try row.optionalText("state") ?? "no word yet"

@@ -6,6 +6,7 @@ public enum Up {
         case started(UpState)
         case failed(any Error)
         case signalled
+        case ended
     }
 
     /// Runs until SIGINT, SIGTERM or SIGHUP has stopped everything in order.
@@ -33,7 +34,13 @@ public enum Up {
             }
             while let event = await group.next() {
                 switch event {
-                case .started(let state): print(banner(state, options.data))
+                case .started(let state):
+                    print(banner(state, options.data))
+                    group.addTask {
+                        await gateway.follow(state)
+                        return .ended
+                    }
+                case .ended: break
                 case .failed(let error):
                     group.cancelAll()
                     return error

@@ -6,15 +6,16 @@ public import ServiceKit
 /// What a provider's answer, or our giving up, comes to on the bus. Pure but for the clock.
 public enum Outcome {
     /// The provider took every part.
+    /// - Parameter parts: that it makes of the message, where it was given it in fewer pieces than that.
     public static func submitted(
-        _ message: ShortMessage, connector: String, smscids: [String], expectsReports: Bool
+        _ message: ShortMessage, connector: String, smscids: [String], expectsReports: Bool, parts: Int? = nil
     ) -> OutgoingRecord {
         var submission = Submission()
         submission.message = message
         submission.message.times.answered = wallClockMilliseconds()
         submission.connector = connector
         submission.smscids = smscids
-        submission.parts = UInt32(smscids.count)
+        submission.parts = UInt32(clamping: parts ?? smscids.count)
         submission.status = expectsReports && message.awaitsReport ? .submitted : .relayed
         return record(submission)
     }
