@@ -73,6 +73,7 @@ let package = Package(
         shared("Routing", ["CPCRE2"]),
         shared("Pricing", ["Routing"]),
         shared("Configuration", ["Pricing", "Routing"]),
+        shared("LoadModel"),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", "CPlatform", logging]),
@@ -107,16 +108,22 @@ let package = Package(
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", logging, lifecycle]),
         service("Delay", ["ServiceKit", "Bus", "Database", "Store", "Message", protobuf, logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
-        service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
+        service("SMSCSimulator", ["SMPP", "Charset", "LoadModel", nioCore, nioPosix, logging]),
         service(
             "Supervisor",
             ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Pricing", "SMPP", "Charset", "CPlatform", nioCore, logging]),
+
+        service(
+            "Bench",
+            [
+                "ServiceKit", "Bus", "Database", "Store", "Pricing", "SMPP", "LoadModel", nioCore, nioPosix, logging,
+            ]),
 
         .executableTarget(
             name: "Signalbox",
             dependencies: [
                 "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker", "SMSCSimulator",
-                "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
+                "Supervisor", "Bench", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
@@ -167,6 +174,8 @@ let package = Package(
                 "Billing", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing", "TestSupport", protobuf,
             ], path: "Tests/StageBench", swiftSettings: strict),
         tests("Money", ["Pricing", "Routing"]),
+        tests("LoadModel", ["LoadModel"]),
+        tests("Bench", ["Bench", "LoadModel", "SMPP", nioCore]),
         tests("IngressSMPP", ["IngressSMPP", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
 )
