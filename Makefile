@@ -55,6 +55,9 @@ soak-broker: debug venv ## 4,000 random schedules and three minutes of kills (SI
 	SIGNALBOX_STAGE_SECONDS=$${SIGNALBOX_STAGE_SECONDS:-60} \
 	.venv/bin/python -m pytest -s Tests/LocalBroker/python/test_schedules.py Tests/LocalBroker/python/test_stage.py
 
+bench: build ## measure the whole gateway and audit its books (about 20 minutes; BENCH="--quick" for three, see docs/performance.md)
+	$(RELEASE) bench --json bench.json $(BENCH)
+
 bench-broker: build venv ## measure the local broker against librdkafka's mock cluster
 	.venv/bin/python Tests/Benchmarks/broker_bench.py --signalbox $(RELEASE)
 

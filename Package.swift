@@ -83,6 +83,7 @@ let package = Package(
         shared("Configuration", ["Pricing", "Routing", "HTTPProvider"]),
         // How a provider's HTTP API is spoken.
         shared("HTTPProvider", ["Routing"]),
+        shared("LoadModel"),
 
         // The bus, the database, and what every service needs to be one.
         shared("Bus", ["CRdKafka", "CPlatform", logging]),
@@ -134,16 +135,23 @@ let package = Package(
         service("RouteLog", ["ServiceKit", protobuf, "Bus", "Configuration", "Database", "Store", "Message", logging, lifecycle]),
         service("Delay", ["ServiceKit", "Bus", "Database", "Store", "Message", protobuf, logging, lifecycle]),
         service("LocalBroker", ["CPlatform", nioCore, nioPosix, logging]),
-        service("SMSCSimulator", ["SMPP", "Charset", nioCore, nioPosix, logging]),
+        service("SMSCSimulator", ["SMPP", "Charset", "LoadModel", nioCore, nioPosix, logging]),
         service(
             "Supervisor",
             ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Pricing", "SMPP", "Charset", "CPlatform", nioCore, logging]),
+
+        service(
+            "Bench",
+            [
+                "ServiceKit", "Bus", "Database", "Store", "Pricing", "SMPP", "LoadModel", nioCore, nioPosix, logging,
+            ]),
 
         .executableTarget(
             name: "Signalbox",
             dependencies: [
                 "IngressSMPP", "EgressSMPP", "EgressHTTP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker",
-                "SMSCSimulator", "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
+                "SMSCSimulator", "Supervisor", "Bench", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing",
+                "Routing",
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
             path: "Services/Signalbox", swiftSettings: strict),
@@ -195,6 +203,8 @@ let package = Package(
                 "Billing", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing", "TestSupport", protobuf,
             ], path: "Tests/StageBench", swiftSettings: strict),
         tests("Money", ["Pricing", "Routing"]),
+        tests("LoadModel", ["LoadModel"]),
+        tests("Bench", ["Bench", "LoadModel", "SMPP", nioCore]),
         tests("IngressSMPP", ["IngressSMPP", "Ingress", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
 )

@@ -7,6 +7,7 @@ final class Core {
     let configuration: SMSCConfiguration
     let eventLoop: any EventLoop
     let journal: Journal?
+    let arrivals: ArrivalLog?
     let logger: Logger
     var statistics = SMSCStatistics()
 
@@ -48,6 +49,7 @@ final class Core {
         self.eventLoop = eventLoop
         self.logger = logger
         self.journal = try configuration.journalPath.map { path throws(Journal.CannotOpen) in try Journal(path: path) }
+        self.arrivals = try configuration.arrivalsPath.map { path throws(Journal.CannotOpen) in try ArrivalLog(path: path) }
         // A thousand ids for each millisecond that passes: a simulator started again does not repeat itself.
         self.idBase = epochMilliseconds() * 1_000
     }
@@ -92,6 +94,7 @@ final class Core {
         let channels = self.sessions.values.compactMap(\.channel)
         for handler in Array(self.sessions.values) { handler.unbind() }
         self.journal?.flush()
+        self.arrivals?.flush()
         return channels
     }
 

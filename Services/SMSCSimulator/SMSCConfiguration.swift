@@ -69,6 +69,8 @@ public struct SMSCConfiguration: Sendable {
     public var receiptIDFormat: IDFormat?
     /// Where to append the journal; nil for none. See ``Journal`` for the format.
     public var journalPath: String?
+    /// Where to append the arrivals of submits, for a load test; nil for none. See `ArrivalRecord` for the format.
+    public var arrivalsPath: String?
     public var mobileOriginated: MobileOriginated?
     /// Receipts that wait or are unanswered; beyond it submits that ask for one get ESME_RMSGQFUL.
     public var maximumOpenReceipts: Int

@@ -1,3 +1,4 @@
+import NIOCore
 import SMPP
 
 /// What the simulator answers to each request.
@@ -81,7 +82,9 @@ extension SessionHandler {
         var answer = Answer(
             pdu: PDU(response(nil), sequenceNumber: pdu.sequenceNumber), smscid: "", source: submit.sourceAddr.value,
             destination: submit.destinationAddr.value, deed: self.deed(of: submit))
-        if let status = self.refusal(submit) {
+        let refusal = self.refusal(submit)
+        self.core.arrivals?.note(submit, isTaken: refusal == nil, now: NIODeadline.now().uptimeNanoseconds)
+        if let status = refusal {
             self.core.statistics.refused += 1
             self.note(submit, id: "", text: text, sequence: pdu.sequenceNumber)
             answer.pdu.commandStatus = status

@@ -142,6 +142,7 @@ final class SessionHandler: ChannelInboundHandler {
     func flushWrites() {
         guard !self.isReading || self.isOver, self.writes.readableBytes > 0, let channel else { return }
         self.core.journal?.flush()
+        self.core.arrivals?.flush()
         channel.writeAndFlush(self.writes, promise: nil)
         self.writes = ByteBuffer()
         self.armTimer()

@@ -70,6 +70,9 @@ struct SMSCCommand: AsyncParsableCommand {
     @Option(help: "Append one line per event to this file.")
     var journal: String?
 
+    @Option(help: "Append 24 octets per submit to this file: for load tests.")
+    var arrivals: String?
+
     func validate() throws {
         _ = try self.address()
         _ = try self.outbind.map { try Self.address($0, option: "--outbind") }
@@ -115,6 +118,7 @@ struct SMSCCommand: AsyncParsableCommand {
             })
         configuration.answerJitterMilliseconds = self.answerJitter
         configuration.maximumRatePerSecond = self.maxRate
+        configuration.arrivalsPath = self.arrivals
         configuration.magicPrefix = self.magic
         configuration.outbind = try self.outbind.map { try Self.address($0, option: "--outbind") }
         let simulator = try await SMSCSimulator.start(configuration, logger: Logger(label: "signalbox.smsc"))

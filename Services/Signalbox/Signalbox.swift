@@ -25,5 +25,6 @@ struct Signalbox: AsyncParsableCommand {
             ReportCommand.self,
             BrokerCommand.self,
             SMSCCommand.self,
+            BenchCommand.self,
         ])
 }
