@@ -19,7 +19,7 @@ public enum DLRMatcherService {
             },
             makeTransform: {
                 MatcherTransform(
-                    rules: { rules.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance) })
+                    rules: { rules.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) })
             })
         return [rules, stage]
     }

@@ -48,7 +48,7 @@ private final class OrderBook {
             if let connection {
                 usable = connection
             } else {
-                usable = try Connection(url: url, applicationName: name, statementTimeoutMilliseconds: 30_000)
+                usable = try Connection(url: url, applicationName: name, statementTimeoutMilliseconds: 30_000, silenceMilliseconds: 35_000)
             }
             connection = usable
             return try MessageOrderStore.orders(usable, for: ids)

@@ -29,7 +29,7 @@ public enum RouterService {
             makeTransform: {
                 RouterTransform(
                     plan: { setup.value.plan }, live: { monitor.state }, ids: ids,
-                    connect: { try Connection(url: url, applicationName: instance) })
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) })
             })
         return [setup, monitor, stage]
     }
