@@ -20,7 +20,7 @@ public enum BillingService {
                 // The stage's thread has a connection of its own; it is made anew with the transform after a failure.
                 BillingTransform(
                     tables: { tables.value }, ids: ids,
-                    connect: { try Connection(url: url, applicationName: instance, plans: .byIndex) })
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience, plans: .byIndex) })
             })
         return [tables, stage]
     }

@@ -24,7 +24,8 @@ public enum DLRMatcherService {
             },
             makeTransform: {
                 MatcherTransform(
-                    rules: { rules.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance, plans: .byIndex) })
+                    rules: { rules.value }, ids: ids,
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience, plans: .byIndex) })
             })
         return [rules, stage]
     }

@@ -48,7 +48,8 @@ private final class OrderBook {
             if let connection {
                 usable = connection
             } else {
-                usable = try Connection(url: url, applicationName: name, statementTimeoutMilliseconds: 30_000, plans: .byIndex)
+                usable = try Connection(
+                    url: url, applicationName: name, statementTimeoutMilliseconds: 30_000, silenceMilliseconds: 35_000, plans: .byIndex)
             }
             connection = usable
             return try MessageOrderStore.orders(usable, for: ids)

@@ -25,7 +25,8 @@ public enum RouteLogService {
             },
             makeTransform: {
                 RouteLogTransform(
-                    connect: { try Connection(url: url, applicationName: instance, plans: .byIndex) }, keys: keys,
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience, plans: .byIndex) },
+                    keys: keys,
                     onPolicy: { notice.heard($0) })
             })
         return [LogUpkeep(context), stage]

@@ -29,7 +29,7 @@ public enum RouterService {
             makeTransform: {
                 RouterTransform(
                     plan: { setup.value.plan }, live: { monitor.state }, ids: ids,
-                    connect: { try Connection(url: url, applicationName: instance, plans: .byIndex) })
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience, plans: .byIndex) })
             })
         return [setup, monitor.queues, monitor, stage]
     }

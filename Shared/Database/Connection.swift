@@ -9,16 +9,22 @@ public final class Connection {
     let handle: OpaquePointer
     private var statements = StatementCache()
     private var inTransaction = false
+    /// Our place in the `SilenceWatch`, and how long the server may be silent in one call.
+    private let watch: (mark: Int, limit: Duration)?
+    private var watchedCalls = 0
 
     /// Connects.
     /// - Parameters:
     ///   - url: `postgresql://user:password@host:port/database`, or libpq's keyword form. It is never printed.
     ///   - applicationName: shown in `pg_stat_activity`.
     ///   - statementTimeoutMilliseconds: after which the server gives a statement up; 0 = never.
+    ///   - silenceMilliseconds: after which a call that the server has not answered ends with an error of kind `.connection`; 0 = never.
+    ///     What is not to fail, however slow the disk, gets much more than it should ever need.
     ///   - plans: `.byIndex` for a connection that lives long.
     /// - Throws: `DatabaseError` of kind `.connection`, or `.usage` for a URL that cannot be read.
     public init(
-        url: String, applicationName: String, statementTimeoutMilliseconds: Int = 0, plans: StatementPlans = .byCost
+        url: String, applicationName: String, statementTimeoutMilliseconds: Int = 0, silenceMilliseconds: Int = 0,
+        plans: StatementPlans = .byCost
     ) throws(DatabaseError) {
         let secrets = try ConnectionURL.secrets(of: url)
         // Keepalives and the user timeout bound how long a silently vanished server can hold us (34.1.2).
@@ -36,6 +42,9 @@ public final class Connection {
             throw DatabaseError(kind: .connection, message: message)
         }
         handle = opened
+        watch =
+            silenceMilliseconds > 0
+            ? SilenceWatch.shared.add(socket: PQsocket(opened)).map { ($0, .milliseconds(silenceMilliseconds)) } : nil
         // Left alone, libpq prints the server's notices on our standard error.
         PQsetNoticeProcessor(opened, { _, _ in }, nil)
         try script(
@@ -48,6 +57,19 @@ public final class Connection {
 
     deinit {
         PQfinish(handle)
+        if let watch { SilenceWatch.shared.remove(watch.mark) }
+    }
+
+    /// Around everything that waits for the server; calls may nest, and the outermost counts anew with each one in it.
+    private func watched<Result, Failure>(_ body: () throws(Failure) -> Result) throws(Failure) -> Result {
+        guard let watch else { return try body() }
+        watchedCalls += 1
+        SilenceWatch.shared.begin(watch.mark, limit: watch.limit)
+        defer {
+            watchedCalls -= 1
+            if watchedCalls == 0 { SilenceWatch.shared.end(watch.mark) }
+        }
+        return try body()
     }
 
     /// Runs one statement.
@@ -55,12 +77,12 @@ public final class Connection {
     @discardableResult
     public func query(_ sql: String, _ parameters: [SQLValue] = []) throws(DatabaseError) -> Rows {
         do {
-            return try run(sql, parameters)
+            return try watched { () throws(DatabaseError) in try run(sql, parameters) }
         } catch  // A schema change outdated the plan, or a pooler lost it. Outside a transaction nothing is lost by a second try.
             where (error.sqlState == "0A000" || error.sqlState == "26000") && PQtransactionStatus(handle) == PQTRANS_IDLE
             && statements.name(of: sql) == nil
         {
-            return try run(sql, parameters)
+            return try watched { () throws(DatabaseError) in try run(sql, parameters) }
         }
     }
 
@@ -72,7 +94,9 @@ public final class Connection {
 
     /// Runs any number of commands, separated by semicolons, without parameters. Nothing is returned.
     public func script(_ sql: String) throws(DatabaseError) {
-        try PQclear(checked(PQexec(handle, sql), sql, [PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY]))
+        try watched { () throws(DatabaseError) in
+            try PQclear(checked(PQexec(handle, sql), sql, [PGRES_COMMAND_OK, PGRES_TUPLES_OK, PGRES_EMPTY_QUERY]))
+        }
     }
 
     private func run(_ sql: String, _ parameters: [SQLValue]) throws(DatabaseError) -> Rows {
@@ -157,6 +181,10 @@ public final class Connection {
     /// all are undone and the first error is thrown.
     public func pipeline(_ batch: [(sql: String, parameters: [SQLValue])]) throws(DatabaseError) -> [Rows] {
         guard !batch.isEmpty else { return [] }
+        return try watched { () throws(DatabaseError) in try sendPipeline(batch) }
+    }
+
+    private func sendPipeline(_ batch: [(sql: String, parameters: [SQLValue])]) throws(DatabaseError) -> [Rows] {
         var fresh: [String: String] = [:]
         var steps: [PipelineStep] = []
         // Room is made before the pipeline begins, since an eviction is a statement of its own.
@@ -245,6 +273,10 @@ public final class Connection {
     /// - Returns: the number of rows copied.
     @discardableResult
     public func copyIn(_ sql: String, rows: (inout CopyWriter) throws -> Void) throws -> Int {
+        try watched { try copy(sql, rows) }
+    }
+
+    private func copy(_ sql: String, _ rows: (inout CopyWriter) throws -> Void) throws -> Int {
         try PQclear(checked(PQexec(handle, sql), sql, [PGRES_COPY_IN]))
         var writer = CopyWriter(handle: handle, sql: sql)
         do {

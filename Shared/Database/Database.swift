@@ -57,7 +57,8 @@ public actor Database {
         if let connection, connection.isAlive { return connection }
         connection = nil
         let fresh = try Connection(
-            url: url, applicationName: applicationName, statementTimeoutMilliseconds: statementTimeoutMilliseconds, plans: .byIndex)
+            url: url, applicationName: applicationName, statementTimeoutMilliseconds: statementTimeoutMilliseconds,
+            silenceMilliseconds: statementTimeoutMilliseconds == 0 ? 0 : statementTimeoutMilliseconds + 5_000, plans: .byIndex)
         connection = fresh
         return fresh
     }

@@ -53,7 +53,9 @@ public final class ChargeReserver: Sendable {
             run(
                 logger,
                 connect: {
-                    try Connection(url: url, applicationName: application, statementTimeoutMilliseconds: 10_000, plans: .byIndex)
+                    try Connection(
+                        url: url, applicationName: application, statementTimeoutMilliseconds: 10_000, silenceMilliseconds: 15_000,
+                        plans: .byIndex)
                 }, settled)
             ended.signal()
         }

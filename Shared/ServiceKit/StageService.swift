@@ -37,6 +37,9 @@ public struct ThreadService: Service {
     }
 }
 
+/// How long a stage waits for one answer of the database, in milliseconds, before it takes the connection for lost and makes another.
+public let stagePatience = 60_000
+
 /// A transactional stage as a service: the surroundings that the gateway's own stages share.
 public struct StageService: Service {
     private let runner: StageRunner

@@ -30,6 +30,8 @@ class Session:
         self.number = number
         self.socket = None
         self.is_bound = False
+        #: it was bound on this connection
+        self.was_bound = False
         #: no attempt to connect before
         self.next_attempt = 0.0
         self.out, self.incoming, self.sequence = bytearray(), b"", 2
@@ -55,8 +57,9 @@ class Load(threading.Thread):
         self.sessions = [Session(number) for number in range(sessions)]
         self.selector = selectors.DefaultSelector()
         self.submitted = 0
+        #: bound sessions that ended otherwise than by our own wish
         self.reconnects = 0
-        #: sessions that ended while reports may have been on their way
+        #: of them, those that ended without an unbind, so that reports may have been on their way
         self.broken = 0
         #: when the latest message that was answered positively had been submitted
         self.latest_accepted = 0.0
@@ -171,8 +174,8 @@ class Load(threading.Thread):
         session.socket = None
         if session.is_bound:
             self.broken += 1
-        session.is_bound = False
-        self.reconnects += 1
+        self.reconnects += session.was_bound
+        session.is_bound = session.was_bound = False
         session.next_attempt = time.monotonic() + 0.2
         self.book.unknown.update(text for text, _ in session.unanswered.values())
         session.unanswered.clear()
@@ -240,7 +243,7 @@ class Load(threading.Thread):
         elif command == ENQUIRE:
             session.out += pdu(ENQUIRE_RESP, sequence)
         elif command == BIND_TRX_RESP:
-            session.is_bound = status == 0
+            session.is_bound = session.was_bound = status == 0
             if status:
                 # Its connection may stay open; it is of no use.
                 self._lost(session)
@@ -249,5 +252,6 @@ class Load(threading.Thread):
             session.is_bound = False
             self._flush(session)
         elif command == UNBIND_RESP:
-            self.reconnects -= 1
+            # As we wished: no loss.
+            session.was_bound = False
             self._lost(session)

@@ -25,6 +25,7 @@ class Session:
         self.is_bound = False
         #: sequence number -> receipt that it carries, not answered yet
         self.receipts = {}
+        self.last_heard = time.monotonic()
         self.unanswered = 0
         self.was_unbound = False
 
@@ -41,6 +42,8 @@ class ScriptedSMSC(threading.Thread):
     """
 
     RECEIPT_DELAY = 0.05
+    #: seconds after which a session that owes answers and says nothing is given up
+    PATIENCE = 20.0
 
     def __init__(self, port):
         super().__init__(daemon=True, name="SMSC")
@@ -108,6 +111,8 @@ class ScriptedSMSC(threading.Thread):
         self._send_receipts(now)
         for session in list(self._sessions.values()):
             self._flush(session)
+            if session.receipts and now - session.last_heard > self.PATIENCE:
+                self._ended(session)
 
     def _accept(self):
         try:
@@ -148,6 +153,7 @@ class ScriptedSMSC(threading.Thread):
             data = b""
         if not data:
             return self._ended(session)
+        session.last_heard = time.monotonic()
         data, offset = session.incoming + data, 0
         while len(data) - offset >= 16:
             length, command, status, sequence = struct.unpack_from(">IIII", data, offset)
@@ -228,6 +234,8 @@ class ScriptedSMSC(threading.Thread):
             del self._receipts[index]
             session = open_sessions[0]
             sequence = next(self._sequences)
+            if not session.receipts:
+                session.last_heard = now
             session.receipts[sequence] = receipt
             identity, destination = receipt
             text = b"id:" + identity + b" sub:001 dlvrd:001 submit date:2601011200 done date:2601011201 stat:DELIVRD err:000 text:"

@@ -8,7 +8,7 @@ from plant import IS_FULL, wait_for
 LIMIT = 20_000 if IS_FULL else 1_500
 RATE = 1_000 if IS_FULL else 400
 #: Lengths are read once a second, and what was accepted before is still on its way to the queue (docs/smpp.md, "Full queues").
-SLACK_SECONDS = 4
+SLACK_SECONDS = 4 if IS_FULL else 12
 #: MiB by which a service may grow while the ingress refuses
 ROOM = 30
 

@@ -53,5 +53,6 @@ def test_half_open_connections_are_given_up(plant, link):
     since = time.monotonic()
     noticed = plant.wait_well(since, load, timeout=120)
     assert noticed < 90
-    plant.check(load, f"half open: {link} (noticed after {noticed:.0f} s)")
+    # A client's report is given to a dead session once more before that is noticed, by its timeout or by KEEPALIVE.
+    plant.check(load, f"half open: {link} (noticed after {noticed:.0f} s)", patience=100)
     plant.configure()

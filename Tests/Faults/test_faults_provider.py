@@ -7,7 +7,7 @@ from plant import IS_FULL, Allowed, wait_for
 from scripted_smsc import RTHROTTLED
 
 #: seconds that each behaviour lasts
-LASTS = 60.0 if IS_FULL else 4.0
+LASTS = 60.0 if IS_FULL else 3.0
 
 
 @pytest.fixture(autouse=True)
