@@ -174,13 +174,14 @@ let package = Package(
         // Tests, and what several of them share.
         .target(name: "TestSupport", dependencies: ["Database", "LocalBroker", logging], path: "Tests/Support", swiftSettings: strict),
         tests("Database", ["Database", "Pricing", "TestSupport"]),
-        tests("Configuration", ["Configuration", "Pricing"]),
+        tests("Configuration", ["Configuration", "HTTPProvider", "Pricing"]),
         tests("Commands", ["Signalbox", "TestSupport", "Database"]),
         tests("Store", ["Store", "Database", "Configuration", "Pricing", "Routing", "TestSupport"]),
         tests("Supervisor", ["Supervisor", "SMPP"]),
         tests("SMPP", ["SMPP", nioCore]),
         tests("Charset", ["Charset"]),
         tests("HTTPProvider", ["HTTPProvider"]),
+        tests("EgressHTTP", ["EgressHTTP", "Egress", "HTTPProvider", "ServiceKit", "Bus", "Configuration", "Message", protobuf]),
         tests("SMSCSimulator", ["SMSCSimulator", "SMPP", nioCore, nioPosix, logging], resources: [.copy("Resources")]),
         // `make bench-routing`; it is no part of the product.
         .executableTarget(name: "routing-bench", dependencies: ["Routing"], path: "Tests/RoutingBench", swiftSettings: strict),

@@ -74,6 +74,17 @@ extension ConfigurationFile {
                 }
             }
         }
+        var paths: [String: String] = [:]
+        for connector in connectors {
+            guard let callback = connector.http?.callback else { continue }
+            let place = "\(callback.listen)\(callback.path)"
+            let line = file.section(.connector, named: connector.name)?.last("CALLBACK_LISTEN")?.line ?? 0
+            if let owner = paths[place] ?? owners[callback.listen] {
+                diagnostics.append(
+                    ConfigurationDiagnostic(.error, line: line, "connector \(connector.name): \(owner) listens on \(place) already"))
+            }
+            paths[place] = connector.name
+        }
         return diagnostics
     }
 }

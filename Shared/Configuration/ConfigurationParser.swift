@@ -83,8 +83,11 @@ public struct ConfigurationParser {
         var value: String?
         if let equals = text.firstIndex(of: "=") {
             key = text[..<equals].trimmed
-            guard let unquoted = Self.unquoted(text[text.index(after: equals)...].trimmed) else {
+            guard let (unquoted, rest) = Self.unquoted(text[text.index(after: equals)...].trimmed) else {
                 return fault(line, "the quote of \(key) is not closed")
+            }
+            guard rest.trimmed.isEmpty else {
+                return fault(line, "\(key) goes on behind its closing quote; write all of it in quotes, and \\\" for one in it")
             }
             value = unquoted
         } else {
@@ -120,19 +123,20 @@ public struct ConfigurationParser {
         return line
     }
 
-    /// Nil when an opening quote has no closing one.
-    private static func unquoted(_ text: Substring) -> String? {
-        guard text.first == "\"" else { return String(text) }
+    /// The value, and what stands behind its closing quote. Nil when an opening quote has no closing one.
+    private static func unquoted(_ text: Substring) -> (value: String, rest: Substring)? {
+        guard text.first == "\"" else { return (String(text), "") }
         var value = ""
         var escaped = false
-        for character in text.dropFirst() {
+        for index in text.indices.dropFirst() {
+            let character = text[index]
             if escaped {
                 value.append(character)
                 escaped = false
             } else if character == "\\" {
                 escaped = true
             } else if character == "\"" {
-                return value
+                return (value, text[text.index(after: index)...])
             } else {
                 value.append(character)
             }
