@@ -18,7 +18,9 @@ public enum BillingService {
             context.environment, health: context.health, name: "billing", topics: [Topics.routed, Topics.submitted, Topics.refunds],
             makeTransform: {
                 // The stage's thread has a connection of its own; it is made anew with the transform after a failure.
-                BillingTransform(tables: { tables.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) })
+                BillingTransform(
+                    tables: { tables.value }, ids: ids,
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) })
             })
         return [tables, stage]
     }

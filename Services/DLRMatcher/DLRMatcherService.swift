@@ -19,7 +19,8 @@ public enum DLRMatcherService {
             },
             makeTransform: {
                 MatcherTransform(
-                    rules: { rules.value }, ids: ids, connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) })
+                    rules: { rules.value }, ids: ids,
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) })
             })
         return [rules, stage]
     }

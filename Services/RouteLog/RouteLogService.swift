@@ -25,7 +25,8 @@ public enum RouteLogService {
             },
             makeTransform: {
                 RouteLogTransform(
-                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) }, keys: keys, onPolicy: { notice.heard($0) })
+                    connect: { try Connection(url: url, applicationName: instance, silenceMilliseconds: stagePatience) }, keys: keys,
+                    onPolicy: { notice.heard($0) })
             })
         return [LogUpkeep(context), stage]
     }

@@ -50,7 +50,12 @@ public final class ChargeReserver: Sendable {
         let logger = environment.logger
         let application = "\(environment.instance)/\(name)"
         startThread(name) { [self] in
-            run(logger, connect: { try Connection(url: url, applicationName: application, statementTimeoutMilliseconds: 10_000, silenceMilliseconds: 15_000) }, settled)
+            run(
+                logger,
+                connect: {
+                    try Connection(
+                        url: url, applicationName: application, statementTimeoutMilliseconds: 10_000, silenceMilliseconds: 15_000)
+                }, settled)
             ended.signal()
         }
     }
