@@ -189,6 +189,17 @@ import TestSupport
         }
     }
 
+    @Test func `a server that is silent in a call is given up, and one that answers is not`() throws {
+        let watched = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 500)
+        #expect(try watched.query("SELECT 1")[0].int(0) == 1)
+        do {
+            _ = try watched.query("SELECT pg_sleep(600)")
+            Issue.record("ten minutes passed")
+        } catch {
+            #expect(error.isConnectionLost && error.isRetriable)
+        }
+    }
+
     @Test("a statement past its timeout is given up") func timeout() throws {
         let hasty = try Connection(url: url, applicationName: "tests", statementTimeoutMilliseconds: 50)
         do {

@@ -49,7 +49,7 @@ def test_answering_before_the_broker_has_it_is_found(broken):
     broken.kill("ingress-smpp")
     thaw()
     broken.wait_well(time.monotonic())
-    found = broken.findings(load, patience=6)
+    found = broken.findings(load, patience=4)
     assert any("acknowledged messages are not in the log" in sentence for sentence in found), found
     assert "lost" in kinds(found)
 
@@ -64,7 +64,7 @@ def test_committing_an_offset_early_is_found(broken):
     broken.kill("egress-smpp")
     broken.smsc.behave()
     broken.wait_well(time.monotonic())
-    found = broken.findings(load, patience=6)
+    found = broken.findings(load, patience=4)
     assert any("never reached the provider" in sentence or "got no final report" in sentence for sentence in found), found
     assert "lost" in kinds(found)
 
@@ -84,6 +84,6 @@ def test_charging_twice_on_a_replay_is_found(broken):
         broken.wait_well(time.monotonic())
         if broken.gateway.one("SELECT count(*) FROM ledger WHERE kind > 1000 AND msgid > %s", (broken.before,)):
             break
-    found = broken.findings(load, patience=6)
+    found = broken.findings(load, patience=4)
     assert any("charged twice" in sentence for sentence in found), found
     assert any("report reconcile" in sentence for sentence in found), found
