@@ -46,12 +46,13 @@ struct PriceCommand: ParsableCommand {
         func run() throws {
             let prices = try store.withConnection { try PriceStore.load($0, includingDisabled: true) }
             var table = TextTable(
-                ["ID", "PREFIX", "ACCOUNT", "IN", "OUT", "CHARGE", "COST", "CURRENCY", "FROM", "UNTIL"], empty: "There are no prices.")
+                ["ID", "PREFIX", "ACCOUNT", "IN", "OUT", "CHARGE", "COST", "CURRENCY", "FROM", "UNTIL", "NOTE"],
+                empty: "There are no prices.")
             for price in prices {
                 table.add([
                     "\(price.id)", price.prefix.isEmpty ? "*" : price.prefix, price.account ?? "*", price.inConnector ?? "*",
                     price.outConnector ?? "*", price.charge?.description ?? "-", price.cost?.description ?? "-", price.currency,
-                    timeText(price.validFrom), timeText(price.validUntil),
+                    timeText(price.validFrom), timeText(price.validUntil), price.origin.map { "from \($0)" } ?? "",
                 ])
             }
             try output.print(["prices": prices], text: table.text)

@@ -20,7 +20,7 @@ def silent_gateway(own_gateway):
     providers = []
     text = "ORPHANTIME=3\n" + gateway.run("config", "show").stdout.replace("PASSWORD=***", "PASSWORD=provider")
     strange = PythonProvider(free_port_base()).start()
-    text += f"\nCONNECTOR strange <\nTYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:{strange.port}\nUSERNAME=x\nSTATIC\n>\n"
+    text += f"\nCONNECTOR strange <\nTYPE=OUTGOING\nPROTOCOL=SMPP\nADDRESS=127.0.0.1:{strange.port}\nUSERNAME=x\nSTATIC\nMAXQUEUESIZE=4\n>\n"
     for name, prefix, options in [
             ("never", "4791", ["--no-receipts", "--id-format", "decimal"]),
             ("hex", "4792", ["--id-format", "decimal", "--receipt-id-format", "hex", "--receipt-delay", "0"])]:
@@ -36,6 +36,7 @@ def silent_gateway(own_gateway):
         gateway.run("config", "apply", gateway.place / "reports.cfg")
         gateway.run("route", "add", "--prefix", prefix, "--connector", name)
     gateway.run("route", "add", "--prefix", "4793", "--connector", "hasty")
+    gateway.run("route", "add", "--prefix", "4796", "--connector", "strange")
     gateway.wait_healthy()
     gateway.strange = strange
     yield gateway
@@ -97,6 +98,24 @@ def test_a_receipt_for_nothing_waits_and_is_an_orphan_then(silent_gateway):
     assert orphan["smscid"] == "nobody1" and orphan["status"] == "DELIVERED"
     assert gateway.json("dlr", "orphans", "--clear-before", "2999-01-01")["cleared"] >= 1
     assert orphans() == []
+
+
+def test_an_idle_queue_has_room_however_little_is_allowed(silent_gateway):
+    """Each partition of a queue ends with the mark of a transaction: as many as MAXQUEUESIZE allows, and no message."""
+    gateway = silent_gateway
+    for round in range(2):
+        for number in range(8):
+            client = Client(gateway.smpp_port, 1, destination=f"4796{number}345678")
+            client.connect()
+            client.submit_all()
+            client.close()
+            wait_for("the provider has it", lambda: len(gateway.strange.submits) == round * 8 + number + 1)
+        wait_for(
+            "nothing waits",
+            lambda: {row["name"]: row["queued"] for row in gateway.json("connector", "list")["connectors"]}["strange"] == 0)
+        # A queue that is full would be seen within a second.
+        gateway.changed()
+        gateway.wait_applied()
 
 
 def test_a_report_that_never_comes_expires(silent_gateway):
