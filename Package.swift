@@ -23,6 +23,9 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let hummingbird: Target.Dependency = .product(
+    name: "HummingbirdCore", package: "hummingbird", moduleAliases: ["Configuration": "SwiftConfiguration"])
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A library of Shared/ that does no I/O, or one of the few that do (their dependencies tell which).
@@ -57,6 +60,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        // Only its server: routing and codecs are ours, so its optional parts stay out.
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         // C, each behind one Swift library and seen by no other.
@@ -85,6 +91,9 @@ let package = Package(
                 signals,
             ]),
 
+        // Requests to others' servers.
+        shared("HTTPClient", [nioCore, nioPosix, nioSSL, nioHTTP1]),
+
         // What every ingress needs, whatever its protocol: logins, limits, acceptance.
         shared(
             "Ingress",
@@ -99,6 +108,14 @@ let package = Package(
                 "Charset", protobuf,
                 nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
+        .target(
+            name: "IngressHTTP",
+            dependencies: [
+                "Ingress", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing", "SMPP",
+                "SMPPMessage",
+                "Charset", protobuf, crypto, hummingbird, httpTypes, "HTTPClient", nioCore, nioPosix, nioSSL, nioHTTP1, logging, lifecycle,
+            ],
+            path: "Services/IngressHTTP", resources: [.embedInCode("API/openapi.json")], swiftSettings: strict),
         service(
             "EgressSMPP",
             [
@@ -123,7 +140,8 @@ let package = Package(
         .executableTarget(
             name: "Signalbox",
             dependencies: [
-                "IngressSMPP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker", "SMSCSimulator",
+                "IngressSMPP", "IngressHTTP", "EgressSMPP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker",
+                "SMSCSimulator",
                 "Supervisor", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing",
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
@@ -175,6 +193,8 @@ let package = Package(
                 "Billing", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing", "TestSupport", protobuf,
             ], path: "Tests/StageBench", swiftSettings: strict),
         tests("Money", ["Pricing", "Routing"]),
+        tests("IngressHTTP", ["IngressHTTP", "HTTPClient", "Store", "Configuration", "Message"]),
+        tests("HTTPClient", ["HTTPClient", nioCore, nioPosix, nioHTTP1]),
         tests("IngressSMPP", ["IngressSMPP", "Ingress", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
 )

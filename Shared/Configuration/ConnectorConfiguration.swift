@@ -75,6 +75,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var incoming: IncomingOptions
     /// What only connectors have that bind to a provider.
     public var outgoing: OutgoingOptions
+    /// What only connectors have that clients reach by HTTP.
+    public var http: HTTPOptions
     /// Stopped by an operator; kept in the database only.
     public var isDisabled: Bool
     /// Everything as written.

@@ -28,7 +28,7 @@ extension ConnectorKeywords {
 
 extension ConnectorConfiguration {
     /// Whether this version speaks the connector's protocol.
-    public var isSpoken: Bool { Self.supportedProtocols.contains(protocolName) }
+    public var isSpoken: Bool { Self.speaks(protocolName, direction) }
 }
 
 extension OptionReader {
