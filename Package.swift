@@ -23,8 +23,8 @@ let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto"
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
-
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
 let hummingbirdCore: Target.Dependency = .product(name: "HummingbirdCore", package: "hummingbird")
 // Its dependency swift-configuration has a module of the same name as ours.
@@ -65,6 +65,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
     ],
     targets: [
         // C, each behind one Swift library and seen by no other.
@@ -96,6 +97,9 @@ let package = Package(
                 signals,
             ]),
 
+        // Requests to others' servers.
+        shared("HTTPClient", [nioCore, nioPosix, nioSSL, nioHTTP1]),
+
         // What every ingress needs, whatever its protocol: logins, limits, acceptance.
         shared(
             "Ingress",
@@ -113,6 +117,15 @@ let package = Package(
         // What services that send to providers share, whatever their protocol.
         shared("Egress", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", protobuf, logging, lifecycle]),
 
+        .target(
+            name: "IngressHTTP",
+            dependencies: [
+                "Ingress", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing", "Routing", "SMPP",
+                "SMPPMessage",
+                "Charset", protobuf, crypto, hummingbirdCore, httpTypes, "HTTPClient", nioCore, nioPosix, nioSSL, nioHTTP1, logging,
+                lifecycle,
+            ],
+            path: "Services/IngressHTTP", resources: [.embedInCode("API/openapi.json")], swiftSettings: strict),
         service(
             "EgressSMPP",
             [
@@ -149,8 +162,9 @@ let package = Package(
         .executableTarget(
             name: "Signalbox",
             dependencies: [
-                "IngressSMPP", "EgressSMPP", "EgressHTTP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay", "LocalBroker",
-                "SMSCSimulator", "Supervisor", "Bench", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Pricing",
+                "IngressSMPP", "IngressHTTP", "EgressSMPP", "EgressHTTP", "Router", "Billing", "DLRMatcher", "RouteLog", "Delay",
+                "LocalBroker", "SMSCSimulator", "Supervisor", "Bench", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message",
+                "Pricing",
                 "Routing",
                 "SMPP", "Charset", "CPlatform", arguments, logging, lifecycle,
             ],
@@ -206,6 +220,8 @@ let package = Package(
         tests("Money", ["Pricing", "Routing"]),
         tests("LoadModel", ["LoadModel"]),
         tests("Bench", ["Bench", "LoadModel", "SMPP", nioCore]),
+        tests("IngressHTTP", ["IngressHTTP", "HTTPClient", "Store", "Configuration", "Message"]),
+        tests("HTTPClient", ["HTTPClient", nioCore, nioPosix, nioHTTP1]),
         tests("IngressSMPP", ["IngressSMPP", "Ingress", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
 )

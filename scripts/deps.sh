@@ -8,7 +8,7 @@ packages=(
     # to run: PostgreSQL's programs
     postgresql util-linux
     # to test: a Kafka client, SMPP's dissector, certificates, Python's environments
-    kcat tshark openssl python3 python3-venv procps iproute2
+    kcat tshark openssl curl wrk python3 python3-venv procps iproute2
     # clocks that step
     libfaketime
     # peers that others wrote

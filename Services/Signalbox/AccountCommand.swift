@@ -7,7 +7,7 @@ import Store
 struct AccountCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "account", abstract: "Accounts: who may send, and what they have to spend.",
-        subcommands: [Add.self, Set.self, List.self, Show.self, TopUp.self, History.self, Lock.self, Import.self])
+        subcommands: [Add.self, Set.self, List.self, Show.self, TopUp.self, History.self, Lock.self, Key.self, Import.self])
 
     /// Options that `add` and `set` share.
     struct Details: ParsableArguments {

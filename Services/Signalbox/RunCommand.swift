@@ -4,6 +4,7 @@ import DLRMatcher
 import Delay
 import EgressHTTP
 import EgressSMPP
+import IngressHTTP
 import IngressSMPP
 import RouteLog
 import Router
@@ -20,6 +21,7 @@ struct RunCommand: AsyncParsableCommand {
     /// The services, by the names that operators use.
     enum Name: String, ExpressibleByArgument, CaseIterable {
         case ingressSMPP = "ingress-smpp"
+        case ingressHTTP = "ingress-http"
         case router
         case billing
         case egressSMPP = "egress-smpp"
@@ -34,6 +36,7 @@ struct RunCommand: AsyncParsableCommand {
     func run() async throws {
         switch service {
         case .ingressSMPP: try await runService(service.rawValue, build: IngressSMPPService.build)
+        case .ingressHTTP: try await runService(service.rawValue, build: IngressHTTPService.build)
         case .router: try await runService(service.rawValue, build: RouterService.build)
         case .billing: try await runService(service.rawValue, build: BillingService.build)
         case .egressSMPP: try await runService(service.rawValue, build: EgressSMPPService.build)

@@ -13,6 +13,7 @@ struct Signalbox: AsyncParsableCommand {
             ConfigCommand.self,
             AccountCommand.self,
             AccessCommand.self,
+            WebhookCommand.self,
             RouteCommand.self,
             AddressListCommand<Blacklist>.self,
             AddressListCommand<Whitelist>.self,

@@ -77,6 +77,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var outgoing: OutgoingOptions
     /// What only connectors have that send to a provider over HTTP; nil for all others.
     public var http: HTTPOptions?
+    /// What only connectors have that clients reach by HTTP.
+    public var httpServer: HTTPServerOptions
     /// Stopped by an operator; kept in the database only.
     public var isDisabled: Bool
     /// Everything as written.

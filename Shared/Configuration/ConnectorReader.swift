@@ -25,14 +25,13 @@ extension ConnectorConfiguration {
                 reader.fault("PROTOCOL", "unknown protocol \(protocolName)" + Suggestion.text(for: protocolName, among: protocols))
             } else if !supportedProtocols.contains(protocolName) {
                 reader.warn("PROTOCOL", "the protocol \(protocolName) is not supported yet; the connector stays idle")
-            } else if protocolName == "HTTP", direction == .incoming {
-                reader.warn("PROTOCOL", "incoming connectors of the protocol HTTP are not supported yet; the connector stays idle")
             }
         }
         let speaksReports = ["SMPP", "CIMD2", "UCP"].contains(protocolName)
-        let usesSockets = speaksReports || protocolName == "OIS" || protocolName == "SMTP" || protocolName == "MGP"
+        let listensForHTTP = protocolName == "HTTP" && direction == .incoming
+        let usesSockets = speaksReports || protocolName == "OIS" || protocolName == "SMTP" || protocolName == "MGP" || listensForHTTP
         let addressText = reader.addressText()
-        let addresses = usesSockets ? reader.addresses(defaultPort: protocolName == "SMPP" ? 2775 : nil) : []
+        let addresses = usesSockets ? reader.addresses(defaultPort: protocolName == "SMPP" ? 2775 : listensForHTTP ? 8080 : nil) : []
 
         let connector = ConnectorConfiguration(
             name: section.name, direction: direction ?? .incoming, protocolName: protocolName ?? "", addresses: addresses,
@@ -48,7 +47,8 @@ extension ConnectorConfiguration {
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
             money: reader.moneyOptions(), log: reader.logOptions(), systemType: reader.text("SYSTEMTYPE") ?? "",
             routing: reader.routingOptions(), text: reader.textOptions(), incoming: reader.incomingOptions(direction),
-            outgoing: reader.outgoingOptions(direction), http: reader.httpOptions(), isDisabled: isDisabled,
+            outgoing: reader.outgoingOptions(direction), httpServer: reader.httpServerOptions(direction, protocolName),
+            http: reader.httpOptions(), isDisabled: isDisabled,
             entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)

@@ -664,11 +664,47 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
     set {_uniqueStorage()._joining = newValue}
   }
 
+  /// Where and how its sender wants to hear of it, where that was said with the message. Its reports carry it too.
+  public var reportCallback: ReportCallback {
+    get {_storage._reportCallback ?? ReportCallback()}
+    set {_uniqueStorage()._reportCallback = newValue}
+  }
+  /// Returns true if `reportCallback` has been explicitly set.
+  public var hasReportCallback: Bool {_storage._reportCallback != nil}
+  /// Clears the value of `reportCallback`. Subsequent reads from it will return its default value.
+  public mutating func clearReportCallback() {_uniqueStorage()._reportCallback = nil}
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// An address of the sender's for reports on one message.
+public nonisolated struct ReportCallback: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Empty where the sender's account says it.
+  public var url: String = String()
+
+  /// In whose manner: json, emg, kannel or jasmin; empty where the account says it.
+  public var style: String = String()
+
+  /// Kannel's dlr-mask or Jasmin's dlr-level; 0 = not given.
+  public var mask: UInt32 = 0
+
+  /// GET or POST; empty = the style's own.
+  public var method: String = String()
+
+  /// The sender's own name for the message.
+  public var reference: String = String()
+
+  public var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  public init() {}
 }
 
 /// A message that came in as a part of a long one and was put together with the others.
@@ -1264,7 +1300,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0\u{4}\u{4}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{3}report_connector\0\u{3}report_per_part\0\u{2}\u{4}joined\0\u{1}joining\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0\u{4}\u{4}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{3}report_connector\0\u{3}report_per_part\0\u{2}\u{4}joined\0\u{1}joining\0\u{4}\u{9}report_callback\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1302,6 +1338,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _reportPerPart: Bool = false
     var _joined: [JoinedPart] = []
     var _joining: Joining = .unspecified
+    var _reportCallback: ReportCallback? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1347,6 +1384,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _reportPerPart = source._reportPerPart
       _joined = source._joined
       _joining = source._joining
+      _reportCallback = source._reportCallback
     }
   }
 
@@ -1400,6 +1438,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 46: try { try decoder.decodeSingularBoolField(value: &_storage._reportPerPart) }()
         case 50: try { try decoder.decodeRepeatedMessageField(value: &_storage._joined) }()
         case 51: try { try decoder.decodeSingularEnumField(value: &_storage._joining) }()
+        case 60: try { try decoder.decodeSingularMessageField(value: &_storage._reportCallback) }()
         default: break
         }
       }
@@ -1517,6 +1556,9 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       if _storage._joining != .unspecified {
         try visitor.visitSingularEnumField(value: _storage._joining, fieldNumber: 51)
       }
+      try { if let v = _storage._reportCallback {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 60)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1561,10 +1603,61 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._reportPerPart != rhs_storage._reportPerPart {return false}
         if _storage._joined != rhs_storage._joined {return false}
         if _storage._joining != rhs_storage._joining {return false}
+        if _storage._reportCallback != rhs_storage._reportCallback {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension ReportCallback: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  public static let protoMessageName: String = _protobuf_package + ".ReportCallback"
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}url\0\u{1}style\0\u{1}mask\0\u{1}method\0\u{1}reference\0")
+
+  public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.url) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.style) }()
+      case 3: try { try decoder.decodeSingularUInt32Field(value: &self.mask) }()
+      case 4: try { try decoder.decodeSingularStringField(value: &self.method) }()
+      case 5: try { try decoder.decodeSingularStringField(value: &self.reference) }()
+      default: break
+      }
+    }
+  }
+
+  public func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.url.isEmpty {
+      try visitor.visitSingularStringField(value: self.url, fieldNumber: 1)
+    }
+    if !self.style.isEmpty {
+      try visitor.visitSingularStringField(value: self.style, fieldNumber: 2)
+    }
+    if self.mask != 0 {
+      try visitor.visitSingularUInt32Field(value: self.mask, fieldNumber: 3)
+    }
+    if !self.method.isEmpty {
+      try visitor.visitSingularStringField(value: self.method, fieldNumber: 4)
+    }
+    if !self.reference.isEmpty {
+      try visitor.visitSingularStringField(value: self.reference, fieldNumber: 5)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  public static func ==(lhs: ReportCallback, rhs: ReportCallback) -> Bool {
+    if lhs.url != rhs.url {return false}
+    if lhs.style != rhs.style {return false}
+    if lhs.mask != rhs.mask {return false}
+    if lhs.method != rhs.method {return false}
+    if lhs.reference != rhs.reference {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

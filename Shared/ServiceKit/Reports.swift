@@ -99,6 +99,7 @@ public enum Reports {
         message.report = report
         message.times.accepted = now
         message.clientReference = original.clientReference
+        if original.hasReportCallback { message.reportCallback = original.reportCallback }
         message.parts = 1
         var event = Event()
         event.msgid = id

@@ -70,6 +70,7 @@ class Gateway:
         self.base = free_port_base()
         self.smpp_port = self.base + 5
         self.smsc_port = self.base + 2
+        self.http_port = self.base + 6
         self.log = self.place / "up.log"
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
         #: further ones of `up`

@@ -172,10 +172,10 @@ def ask(session, command, sequence, body):
 
 
 class Instance:
-    """A further ingress-smpp beside the gateway's own, on ports of its own."""
+    """A further ingress beside the gateway's own, on ports of its own."""
 
-    def __init__(self, gateway, name, offset):
-        self.gateway, self.name, self.offset = gateway, name, offset
+    def __init__(self, gateway, name, offset, service="ingress-smpp"):
+        self.gateway, self.name, self.offset, self.service = gateway, name, offset, service
         self.log = gateway.place / f"{name}.log"
         self.process = None
 
@@ -187,7 +187,7 @@ class Instance:
         (self.gateway.place / self.name).mkdir(exist_ok=True)
         with open(self.log, "ab") as output:
             self.process = subprocess.Popen(
-                [str(executable()), "run", "ingress-smpp"], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
+                [str(executable()), "run", self.service], env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 start_new_session=True)
         try:
             wait_for(f"{self.name} is healthy", self._is_healthy, 60)

@@ -33,7 +33,7 @@ import Testing
         let directory = DataDirectory(place.path)
         #expect { try UpState.read(directory) } throws: { "\($0)".contains("nothing is running") }
         let state = UpState(
-            pid: 1, databaseURL: "postgresql://a:b@127.0.0.1:5/c", kafka: "127.0.0.1:6", smppPort: 2_775, smscPort: nil,
+            pid: 1, databaseURL: "postgresql://a:b@127.0.0.1:5/c", kafka: "127.0.0.1:6", smppPort: 2_775, httpPort: 8_080, smscPort: nil,
             services: ["router"],
             started: "2026-01-01T00:00:00Z", demo: true)
         try DataDirectory.write(json: state, to: directory.stateFile, mode: 0o600)
@@ -106,7 +106,7 @@ import Testing
     @Test func `docs/demo.cfg is what the demo loads`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let documented = try String(contentsOf: root.appendingPathComponent("docs/demo.cfg"), encoding: .utf8)
-        #expect(DemoConfiguration.text(smppPort: Ports.standardSMPP, smscPort: DemoConfiguration.documentedSMSC) == documented)
+        #expect(DemoConfiguration.text(smppPort: Ports.standardSMPP, httpPort: Ports.standardWeb, smscPort: DemoConfiguration.documentedSMSC) == documented)
     }
 }
 

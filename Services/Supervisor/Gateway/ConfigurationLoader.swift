@@ -20,7 +20,7 @@ struct ConfigurationLoader: Sendable {
         if let path = options.configuration { (file, files) = try read(path) } else { file = try ConnectorStore.file(connection) }
         var demo: String?
         if options.demo {
-            let text = DemoConfiguration.text(smppPort: ports.smpp, smscPort: ports.smsc)
+            let text = DemoConfiguration.text(smppPort: ports.smpp, httpPort: ports.web, smscPort: ports.smsc)
             demo = text
             // What is unchanged since the last start is not laid over what an operator did to it meanwhile.
             let last = try? String(contentsOfFile: options.data.demoConfiguration, encoding: .utf8)

@@ -15,10 +15,10 @@ struct DemoConfiguration: Sendable {
     let ports: Ports
 
     /// In EMG's server.cfg syntax; docs/demo.cfg is the same with the ports that it names.
-    static func text(smppPort: Int, smscPort: Int) -> String {
+    static func text(smppPort: Int, httpPort: Int, smscPort: Int) -> String {
         """
-        # Signalbox's demo, as `signalbox up --demo` loads it: clients bind to smpp-in1, and what they send goes
-        # to smpp-providerA, which is a simulated operator's SMSC on this machine (`signalbox smsc`).
+        # Signalbox's demo, as `signalbox up --demo` loads it: clients bind to smpp-in1 or use http-in1, and what they send
+        # goes to smpp-providerA, which is a simulated operator's SMSC on this machine (`signalbox smsc`).
 
         CONNECTOR smpp-in1 <
         TYPE=INCOMING
@@ -26,6 +26,14 @@ struct DemoConfiguration: Sendable {
         ADDRESS=0.0.0.0:\(smppPort)
         INSTANCES=10
         USERDB=emg
+        >
+
+        CONNECTOR http-in1 <
+        TYPE=INCOMING
+        PROTOCOL=HTTP
+        ADDRESS=0.0.0.0:\(httpPort)
+        USERDB=emg
+        INTERFACES=API,EMG,KANNEL,JASMIN
         >
 
         CONNECTOR smpp-providerA <

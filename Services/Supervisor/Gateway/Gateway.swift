@@ -40,6 +40,7 @@ struct Gateway: Sendable {
         try await waitForServices(services, databaseURL, since: since)
         let state = UpState(
             pid: getpid(), databaseURL: databaseURL, kafka: kafka, smppPort: options.demo ? ports.smpp : nil,
+            httpPort: options.demo ? ports.web : nil,
             smscPort: options.demo ? ports.smsc : nil, services: services, started: timestamp(), demo: options.demo)
         try DataDirectory.write(json: state, to: directory.stateFile, mode: 0o600)
         return state
@@ -74,7 +75,7 @@ struct Gateway: Sendable {
     /// Whoever takes messages in stops first, then all who work on them, and last those who keep them.
     func stop() async {
         unlink(directory.stateFile)
-        await keeper.stop("ingress-smpp")
+        for ingress in ["ingress-smpp", "ingress-http"] { await keeper.stop(ingress) }
         await withTaskGroup(of: Void.self) { group in
             for service in GatewayServices.known.reversed() { group.addTask { await keeper.stop(service) } }
         }
@@ -111,6 +112,10 @@ struct Gateway: Sendable {
             keeper.say(
                 "ATTENTION: port \(Ports.standardSMPP) is taken by another program; SMPP clients connect to port \(ports.smpp) instead")
         }
+        if options.demo, ports.web != Ports.standardWeb {
+            keeper.say(
+                "ATTENTION: port \(Ports.standardWeb) is taken by another program; HTTP clients connect to port \(ports.web) instead")
+        }
         try DataDirectory.write(json: ports, to: directory.portsFile, mode: 0o644)
         return ports
     }
@@ -125,9 +130,9 @@ struct Gateway: Sendable {
     /// hold it, and its end is waited for later.
     private func taken(of ports: Ports) -> [(name: String, port: Int)] {
         var used = options.kafka == nil ? [("the broker", ports.broker)] : []
-        used += options.demo ? [("the simulated SMSC", ports.smsc), ("SMPP", ports.smpp)] : []
+        used += options.demo ? [("the simulated SMSC", ports.smsc), ("SMPP", ports.smpp), ("HTTP", ports.web)] : []
         used += GatewayServices.known.compactMap { service in ports.http[service].map { ("\(service)'s HTTP", $0) } }
-        return used.filter { !Ports.isFree($0.1, address: $0.1 == ports.smpp ? "0.0.0.0" : "127.0.0.1") }
+        return used.filter { !Ports.isFree($0.1, address: [ports.smpp, ports.web].contains($0.1) ? "0.0.0.0" : "127.0.0.1") }
     }
 
     private func startDatabase(_ ports: Ports) async throws -> String {

@@ -6,7 +6,9 @@ public enum GatewayServices {
     public static let all = ["routelog", "dlr-matcher", "billing", "router", "delay", "egress-smpp", "ingress-smpp"]
 
     /// Those that run only where a connector needs them, with the protocol and the type of such connectors.
-    static let onDemand = [(service: "egress-http", protocolName: "HTTP", type: "OUTGOING")]
+    static let onDemand = [
+        (service: "egress-http", protocolName: "HTTP", type: "OUTGOING"), (service: "ingress-http", protocolName: "HTTP", type: "INCOMING"),
+    ]
 
     /// All that may run here.
     static let known = all + onDemand.map(\.service)

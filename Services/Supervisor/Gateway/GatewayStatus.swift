@@ -56,6 +56,8 @@ public struct GatewayStatus: Encodable, Sendable {
     public var connectors: [Connector]
     /// Reports that wait for a client to bind.
     public var parkedDeliveries: Int?
+    /// Reports and messages that no endpoint took in time.
+    public var parkedWebhooks: Int?
     /// Messages that went out and whose report has not come yet.
     public var openReports: Int?
     /// Scheduled messages and retries that wait; nil where the broker does not say.
@@ -64,6 +66,7 @@ public struct GatewayStatus: Encodable, Sendable {
     enum CodingKeys: String, CodingKey {
         case healthy, services, dependencies, connectors, delayed
         case parkedDeliveries = "parked_deliveries"
+        case parkedWebhooks = "parked_webhooks"
         case openReports = "open_reports"
     }
 
@@ -144,12 +147,13 @@ public struct GatewayStatus: Encodable, Sendable {
         }
         let counts = try connection.query(
             """
-            SELECT (SELECT count(*) FROM parked_delivery) AS parked,
+            SELECT (SELECT count(*) FROM parked_delivery) AS parked, (SELECT count(*) FROM parked_webhook) AS webhooks,
                 (SELECT count(*) FROM (SELECT 1 FROM open_dlr WHERE closed_at IS NULL LIMIT 1000000) AS open) AS open
             """)[0]
         return GatewayStatus(
             healthy: false, services: instances, dependencies: [], connectors: connectors,
-            parkedDeliveries: Int(try counts.int("parked")), openReports: Int(try counts.int("open")))
+            parkedDeliveries: Int(try counts.int("parked")), parkedWebhooks: Int(try counts.int("webhooks")),
+            openReports: Int(try counts.int("open")))
     }
 
     // MARK: For people
@@ -176,6 +180,7 @@ public struct GatewayStatus: Encodable, Sendable {
         }
         if let openReports, let parkedDeliveries {
             text += "\nOpen reports: \(openReports). Reports waiting for a client to bind: \(parkedDeliveries)."
+            if let parkedWebhooks, parkedWebhooks > 0 { text += " Parked webhooks: \(parkedWebhooks)." }
             text += delayed.map { " Scheduled messages and retries: \($0).\n" } ?? "\n"
         }
         return text + (healthy ? "Everything is healthy.\n" : "NOT everything is healthy.\n")

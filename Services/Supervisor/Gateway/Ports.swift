@@ -7,18 +7,22 @@ struct Ports: Codable, Sendable, Equatable {
     var smsc: Int
     /// The demo's incoming SMPP connector.
     var smpp: Int
+    /// The demo's incoming HTTP connector.
+    var web: Int
     /// Health and metrics, by the child's name.
     var http: [String: Int]
 
     /// EMG's and everybody's port for SMPP.
     static let standardSMPP = 2_775
+    static let standardWeb = 8_080
 
-    /// Fixed places from `base` on: PostgreSQL, broker, simulator, then SMPP at 5 and the services' HTTP from 10 on.
+    /// Fixed places from `base` on: PostgreSQL, broker, simulator, then SMPP at 5, HTTP at 6 and the services' HTTP from 10 on.
     init(base: Int, services: [String]) {
         postgresql = base
         broker = base + 1
         smsc = base + 2
         smpp = base + 5
+        web = base + 6
         http = [:]
         for (index, service) in services.enumerated() { http[service] = base + 10 + index }
     }
@@ -41,12 +45,13 @@ struct Ports: Codable, Sendable, Equatable {
         broker = try choose(remembered?.broker)
         smsc = try choose(remembered?.smsc)
         smpp = Ports.isFree(Ports.standardSMPP, address: "0.0.0.0") ? Ports.standardSMPP : try choose(remembered?.smpp)
+        web = Ports.isFree(Ports.standardWeb, address: "0.0.0.0") ? Ports.standardWeb : try choose(remembered?.web)
         http = [:]
         for service in services { http[service] = try choose(remembered?.http[service]) }
     }
 
     var all: [(name: String, port: Int)] {
-        [("PostgreSQL", postgresql), ("the broker", broker), ("the simulated SMSC", smsc), ("SMPP", smpp)]
+        [("PostgreSQL", postgresql), ("the broker", broker), ("the simulated SMSC", smsc), ("SMPP", smpp), ("HTTP", web)]
             + http.sorted { $0.value < $1.value }.map { ("\($0.key)'s HTTP", $0.value) }
     }
 

@@ -69,6 +69,10 @@ public enum Up {
                 "  a message     signalbox send --data \(directory.path) --from 46700000000 --to 46701234567 --text 'Hello' --wait",
             ]
         }
+        if let port = state.httpPort {
+            lines.append(
+                "  HTTP          http://127.0.0.1:\(port)/v1/messages   user \(DemoAccount.name)   password \(DemoAccount.password)")
+        }
         lines += [
             "  its state     signalbox status --data \(directory.path)",
             "  Kafka         \(state.kafka)",

@@ -7,6 +7,8 @@ public struct UpState: Codable, Sendable {
     public var kafka: String
     /// Where clients connect by SMPP, with `--demo`.
     public var smppPort: Int?
+    /// Where clients connect by HTTP, with `--demo`.
+    public var httpPort: Int?
     /// The simulated operator's SMSC, with `--demo`.
     public var smscPort: Int?
     /// Instances' services, one entry per child.
@@ -20,6 +22,7 @@ public struct UpState: Codable, Sendable {
         case pid, kafka, services, started, demo
         case databaseURL = "database_url"
         case smppPort = "smpp_port"
+        case httpPort = "http_port"
         case smscPort = "smsc_port"
     }
 

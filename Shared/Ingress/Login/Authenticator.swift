@@ -72,10 +72,34 @@ package final class Authenticator: Sendable {
         logger = environment.logger
     }
 
+    /// Decides a login with an API key, which begins no session.
+    /// - Throws: `DatabaseError` where nobody can be asked.
+    package func login(key: String, remote: IPAddress, connector: ConnectorConfiguration) async throws -> LoginVerdict {
+        guard pending.wrappingAdd(1, ordering: .relaxed).newValue <= Authenticator.maxPending else {
+            pending.wrappingSubtract(1, ordering: .relaxed)
+            return .refused(.busy, "too many logins wait for their verdict")
+        }
+        defer { pending.wrappingSubtract(1, ordering: .relaxed) }
+        let database = databases[Int(UInt(bitPattern: remote.hashValue) % UInt(databases.count))]
+        return try await database.run { connection in
+            let record = try APIKeyStore.findLogin(connection, key: key)
+            switch LoginDecision.decide(
+                keyOf: record, ip: remote, connector: connector.name, nowMilliseconds: wallClockMilliseconds())
+            {
+            case .accepted(let account):
+                try AccountStore.recordLogin(connection, username: account.username, succeeded: true, ip: remote)
+                return .accepted(account, sessionID: "")
+            case .unknownUser, .wrongPassword: return .refused(.unknownUser, "unknown or revoked key")
+            case .locked(let until): return .refused(.locked, "the account is locked until \(utcText(until))")
+            case .notAllowedFromHere: return .refused(.notAllowedFromHere, "no access row fits the address and the connector")
+            }
+        }
+    }
+
     /// - Throws: `DatabaseError` where nobody can be asked: that is no verdict on the password.
     package func login(_ request: LoginRequest) async throws -> LoginVerdict {
         let connector = request.connector
-        if let limit = connector.incoming.loginsPerMinute,
+        if request.session != nil, let limit = connector.incoming.loginsPerMinute,
             !limiter.allows(request.remote.description, limit: limit, now: monotonicMilliseconds())
         {
             return .refused(.tooManyLogins, "more than LOGINSPERMIN binds from this address")

@@ -31,4 +31,12 @@ package final class LoginLimiter: Sendable {
             return minute.count <= limit
         }
     }
+
+    /// Whether an address has none left; counts nothing.
+    package func isSpent(_ address: String, limit: Int, now: Int64) -> Bool {
+        minutes.withLock { minutes in
+            guard let minute = minutes[address], now - minute.began < 60_000 else { return false }
+            return minute.count >= limit
+        }
+    }
 }

@@ -1,0 +1,60 @@
+import Configuration
+import Database
+import Foundation
+import Ingress
+import Logging
+public import ServiceKit
+public import ServiceLifecycle
+import Store
+
+/// Takes messages from clients over HTTP, and brings them their reports.
+public enum IngressHTTPService {
+    public static func build(_ context: ServiceContext) async throws -> [any Service] {
+        let environment = context.environment
+        let registry = SessionRegistry(environment)
+        let limits = try await Snapshot("queue limits", context) { try QueueMonitor.Limits.load($0) }
+        let tariffs = try await Snapshot("tariffs", context) { try Tariffs($0) }
+        let webhooks = try await Snapshot("webhooks", context) { try WebhookStore.load($0) }
+        let intake = try Intake(environment)
+        let ids = SharedMessageIDs(try await context.messageIDs())
+        let monitor = QueueMonitor(environment, limits: { limits.value })
+        let shared = SharedParts(
+            environment: environment, acceptance: Acceptance(intake),
+            gatekeeper: Gatekeeper(Authenticator(environment, registry: registry), logger: environment.logger),
+            desk: MessageDesk(environment, intake: intake, ids: ids), monitor: monitor, ids: ids, lookups: Lookups(environment),
+            idempotency: Idempotency(environment), tariffs: { tariffs.value })
+        let listeners = HTTPListeners(context, shared: shared, registry: registry, webhooks: { webhooks.value })
+        let connectors = try await Snapshot(
+            "connectors", context, load: { try loadConnectors($0) }, onChange: { listeners.wanted($0) })
+        listeners.wanted(connectors.value)
+        return [registry, limits, tariffs, webhooks, monitor, Upkeep(shared), listeners, connectors]
+    }
+}
+
+/// The incoming HTTP connectors, as the operator has them now.
+private func loadConnectors(_ connection: Connection) throws -> [ConnectorConfiguration] {
+    try ConnectorStore.load(connection).connectors.filter { $0.direction == .incoming && $0.protocolName == "HTTP" && !$0.isDisabled }
+}
+
+/// What is to be done now and then.
+private struct Upkeep: Service {
+    let shared: SharedParts
+
+    init(_ shared: SharedParts) { self.shared = shared }
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            var count = 0
+            while !Task.isCancelled {
+                do {
+                    shared.gatekeeper.share(among: try await shared.lookups.instances(of: shared.environment.service))
+                    if count % 300 == 0 { try await shared.idempotency.removeOld() }
+                } catch {
+                    shared.environment.logger.debug("upkeep not done", metadata: ["error": "\(error)"])
+                }
+                count += 1
+                try? await Task.sleep(for: .seconds(2))
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+public import Database
+
+/// What an account sees of its own messages.
+extension MessageStore {
+    /// Messages by id and account: another account's are not found.
+    /// - Parameter wanted: pairs of id and account.
+    public static func ofAccounts(
+        _ connection: Connection, _ wanted: [(msgid: Int64, account: String)]
+    ) throws(DatabaseError) -> [LoggedMessage] {
+        let wantedIDs: [Int64?] = wanted.map(\.msgid)
+        var found: [LoggedMessage] = []
+        for row in try connection.query(
+            """
+            SELECT \(LoggedMessage.columns) FROM routelog r
+            WHERE msgid = ANY($1::bigint[]) AND msgtype = 1
+                AND EXISTS (SELECT FROM unnest($1::bigint[], $2::text[]) AS w(id, account) WHERE w.id = r.msgid AND w.account = r.username)
+            """, [.intArray(wantedIDs), .textArray(wanted.map(\.account))])
+        {
+            found.append(try LoggedMessage(row))
+        }
+        return found
+    }
+
+    /// An account's messages, newest first.
+    /// - Parameters:
+    ///   - ids: between these two, the upper one left out.
+    ///   - limit: how many at most.
+    public static func list(
+        _ connection: Connection, account: String, from first: Int64, before last: Int64, limit: Int
+    ) throws(DatabaseError) -> [LoggedMessage] {
+        var found: [LoggedMessage] = []
+        for row in try connection.query(
+            """
+            SELECT \(LoggedMessage.columns) FROM routelog
+            WHERE msgid >= $2 AND msgid < $3 AND username = $1 AND msgtype = 1 ORDER BY msgid DESC LIMIT $4::int
+            """, [.text(account), .int(first), .int(last), .int(limit)])
+        {
+            found.append(try LoggedMessage(row))
+        }
+        return found
+    }
+}

@@ -1,0 +1,170 @@
+import HTTPClient
+import Message
+import Store
+import Testing
+
+@testable import IngressHTTP
+
+@Suite struct WebhookCallTests {
+    static func report(_ status: Status = .delivered, url: String = "", style: String = "", mask: UInt32 = 0) -> ShortMessage {
+        var message = ShortMessage()
+        message.msgid = 77
+        message.type = .deliveryReport
+        message.origMsgid = 42
+        message.account = "one"
+        message.source.number = "46700000001"
+        message.source.ton = 1
+        message.destination.number = "Shop"
+        message.report.status = status
+        message.report.smscid = "abc"
+        message.report.doneAt = 1_795_251_600_000
+        message.report.connector = "out"
+        if !url.isEmpty || mask != 0 {
+            message.reportCallback.url = url
+            message.reportCallback.style = style
+            message.reportCallback.mask = mask
+        }
+        return message
+    }
+
+    static let webhook = Webhook(username: "one", reportURL: "https://example.com/reports", secret: "whsec_x")
+
+    @Test func `a signed report says which message it is of`() throws {
+        let call = try WebhookCall(Self.report(), webhook: Self.webhook, now: 1_700_000_000_999)
+        #expect(call.request.method == "POST" && call.request.url.host == "example.com")
+        guard case .object(let members) = try JSONParser.parse(call.request.body) else {
+            Issue.record("the body is no object")
+            return
+        }
+        #expect(members["type"] == .string("message.report") && members["message_id"] == .string("42"))
+        #expect(members["status"] == .string("delivered") && members["final"] == .bool(true))
+        let signature = call.request.headers.first { $0.name == "Signalbox-Signature" }?.value
+        #expect(signature == WebhookCall.signature(call.request.body, secret: "whsec_x", at: 1_700_000_000))
+    }
+
+    /// RFC 4231, test case 2, is the HMAC of another text under the key "Jefe"; this one is computed with openssl:
+    /// `printf '1.{}' | openssl dgst -sha256 -hmac Jefe`.
+    @Test func `the signature is HMAC-SHA256 over time, point and body`() {
+        let other = WebhookCall.signature(Array("{}".utf8), secret: "Jefe", at: 1)
+        #expect(other == "t=1,v1=\(Self.expected)")
+    }
+    static let expected = "dc7943cccf20f64327d263db5e2aca27c2b8175e8e6e7ea04f482091bf456b0f"
+
+    @Test func `the message's own address comes before the account's`() throws {
+        let call = try WebhookCall(Self.report(url: "http://other.example/x", style: "json"), webhook: Self.webhook, now: 0)
+        #expect(call.request.url.host == "other.example")
+    }
+
+    @Test func `without an address there is nothing to call`() {
+        #expect(throws: WebhookCall.Refusal.noAddress) { try WebhookCall(Self.report(), webhook: nil, now: 0) }
+        #expect(throws: WebhookCall.Refusal.badAddress("nonsense")) {
+            try WebhookCall(Self.report(url: "nonsense", style: "json"), webhook: nil, now: 0)
+        }
+    }
+
+    @Test func `Kannel's escape codes are filled in`() throws {
+        let url = "http://x.example/r?id=7%20a&type=%d&from=%p&to=%P&smsc=%i&time=%T&reply=%A&fid=%F&un=%z"
+        let call = try WebhookCall(Self.report(url: url, style: "kannel", mask: 31), webhook: nil, now: 0)
+        #expect(
+            call.request.url.target
+                == "/r?id=7%20a&type=1&from=46700000001&to=Shop&smsc=out&time=1795251600&reply=stat%3ADELIVRD%20err%3A000&fid=abc&un=%z")
+        #expect(call.request.method == "GET")
+    }
+
+    @Test(
+        arguments: [(.delivered, 1), (.undeliverable, 2), (.expired, 2), (.rejected, 16), (.relayed, 8), (.buffered, 4)]
+            as [(Status, UInt32)])
+    func `a report outside dlr-mask is not wanted`(status: Status, type: UInt32) throws {
+        _ = try WebhookCall(Self.report(status, url: "http://x/", style: "kannel", mask: type), webhook: nil, now: 0)
+        #expect(throws: WebhookCall.Refusal.notWanted) {
+            try WebhookCall(Self.report(status, url: "http://x/", style: "kannel", mask: 31 & ~type), webhook: nil, now: 0)
+        }
+    }
+
+    @Test func `Jasmin's endpoints answer in words`() throws {
+        let call = try WebhookCall(Self.report(url: "http://x/", style: "jasmin", mask: 2), webhook: nil, now: 0)
+        let body = String(decoding: call.request.body, as: UTF8.self)
+        #expect(body.contains("id=42&message_status=DELIVRD&level=2"))
+        #expect(call.isTaken(HTTPClientResponse(status: 200, headers: [], body: Array("ACK/Jasmin".utf8))))
+        #expect(!call.isTaken(HTTPClientResponse(status: 200, headers: [], body: [])))
+    }
+}
+
+@Suite struct AddressGuardTests {
+    @Test(
+        arguments: [
+            "127.0.0.1", "10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
+            "255.255.255.255", "224.0.0.1", "::1", "::", "fe80::1", "fd00::1", "::ffff:127.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
+            "not an address", "",
+        ])
+    func `an internal address is not called`(address: String) { #expect(!AddressGuard(allowed: []).allows(address)) }
+
+    @Test(arguments: ["8.8.8.8", "172.32.0.1", "193.10.0.1", "2a00:1450:4001::1"])
+    func `an address of the internet is called`(address: String) { #expect(AddressGuard(allowed: []).allows(address)) }
+
+    @Test func `an operator may allow a network of his own`() {
+        let guardian = AddressGuard(allowed: ["127.0.0.1/32"])
+        #expect(guardian.allows("127.0.0.1") && !guardian.allows("127.0.0.2"))
+    }
+}
+
+@Suite struct WebhookBoardTests {
+    typealias Board = WebhookBoard<Int>
+    static let slow = Board.Endpoint(account: "slow", origin: "http://slow")
+    static let good = Board.Endpoint(account: "good", origin: "http://good")
+
+    @Test func `an endpoint has so many requests at a time`() {
+        var board = Board(capacity: 100)
+        for item in 1...5 { #expect(board.add(item, to: Self.good, limit: 2, now: 0) == nil) }
+        #expect(board.take(Self.good, now: 0) == [1, 2] && board.take(Self.good, now: 0) == [])
+        board.finished(Self.good, succeeded: true, now: 1)
+        #expect(board.take(Self.good, now: 1) == [3])
+        #expect(board.waiting == 2 && board.running == 2)
+    }
+
+    @Test func `an account's many servers are still one account`() {
+        var board = Board(capacity: 100)
+        var taken = 0
+        for server in 0..<10 {
+            let endpoint = Board.Endpoint(account: "one", origin: "http://\(server)")
+            for item in 0..<3 { _ = board.add(item, to: endpoint, limit: 2, now: 0) }
+            taken += board.take(endpoint, now: 0).count
+        }
+        #expect(taken == 8)
+    }
+
+    @Test func `one that fails is left alone, and tried with one request`() {
+        var board = Board(capacity: 100)
+        for item in 1...10 { _ = board.add(item, to: Self.slow, limit: 4, now: 0) }
+        #expect(board.take(Self.slow, now: 0).count == 4)
+        for _ in 1...4 { board.finished(Self.slow, succeeded: false, now: 100) }
+        #expect(board.take(Self.slow, now: 100).isEmpty)
+        // What waits is put off; what comes is, too.
+        #expect(board.shed(now: 100).count == 6)
+        let until = board.add(11, to: Self.slow, limit: 4, now: 100)
+        #expect(until != nil)
+        #expect(board.add(12, to: Self.slow, limit: 4, now: until ?? 0) == nil)
+        #expect(board.add(13, to: Self.slow, limit: 4, now: until ?? 0) == nil)
+        #expect(board.take(Self.slow, now: until ?? 0) == [12])
+        board.finished(Self.slow, succeeded: true, now: 5_000)
+        #expect(board.take(Self.slow, now: 5_000) == [13])
+    }
+
+    @Test func `where the room gets scarce a slow one waits elsewhere`() {
+        var board = Board(capacity: 100)
+        for item in 1...60 { _ = board.add(item, to: Self.slow, limit: 2, now: 0) }
+        _ = board.take(Self.slow, now: 0)
+        #expect(board.shed(now: 1_000).isEmpty)
+        _ = board.add(100, to: Self.good, limit: 2, now: 2_900)
+        let shed = board.shed(now: 3_000)
+        #expect(shed.count == 56 && shed.allSatisfy { $0.until == 13_000 })
+        #expect(board.take(Self.good, now: 3_000) == [100])
+        #expect(board.waiting == 2)
+    }
+
+    @Test(
+        arguments: [(1, 0, 5_000), (2, 5_000, 30_000), (9, 40_000, 30_000), (2, 80_000, nil)] as [(Int, Int64, Int64?)])
+    func `tries wait longer and longer until the delivery is too old`(attempts: Int, age: Int64, wait: Int64?) {
+        #expect(RetryPlan(waits: [5, 30], maxAgeSeconds: 100).wait(attempts: attempts, age: age) == wait)
+    }
+}
