@@ -2,7 +2,7 @@ public import Configuration
 
 /// When a message is tried again that met a passing error. Pure.
 public enum RetryScheme {
-    public enum Decision: Equatable {
+    public enum Decision: Equatable, Sendable {
         case again(at: Int64)
         /// Its validity period ends before the next attempt is due.
         case expired
