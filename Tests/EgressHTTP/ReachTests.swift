@@ -8,8 +8,10 @@ struct `Reaching a provider` {
     @Test func `one request tries, and the first answer opens the window`() {
         var reach = Reach(OutgoingOptions())
         #expect(reach.room(window: 10, now: 0) == 1)
-        #expect(reach.answered() && reach.room(window: 10, now: 0) == 10)
-        #expect(!reach.answered())
+        let isNews = reach.answered()
+        #expect(isNews && reach.room(window: 10, now: 0) == 10)
+        let isNewsAgain = reach.answered()
+        #expect(!isNewsAgain)
     }
 
     @Test func `those that fail together count once, and each further failure waits longer`() {
@@ -27,7 +29,8 @@ struct `Reaching a provider` {
             waits.append(reach.retryAt - now)
         }
         #expect(waits.last == 30_000 && waits == waits.sorted())
-        #expect(reach.answered() && !reach.isDown && reach.trouble == "")
+        _ = reach.answered()
+        #expect(!reach.isDown && reach.trouble == "")
         reach.failed("again", now: 100_000, chance: 0)
         #expect(reach.retryAt == 100_200)
     }
@@ -45,7 +48,8 @@ struct `Limits of sending` {
         var limits = SendLimits(perSecond: 10, now: 0)
         #expect(limits.take(now: 0) == nil)
         #expect(limits.take(now: 0) == 100)
-        #expect(limits.take(now: 99) != nil && limits.take(now: 100) == nil)
+        #expect(limits.take(now: 99) != nil)
+        #expect(limits.take(now: 100) == nil)
         limits.giveBack()
         #expect(limits.take(now: 100) == nil)
     }

@@ -24,7 +24,7 @@ struct `What templates are given of a message` {
         return message
     }
 
-    static func values(_ lines: [(String, String)] = [], _ message: ShortMessage) throws -> [MessageValues] {
+    static func values(_ message: ShortMessage, _ lines: [(String, String)] = []) throws -> [MessageValues] {
         let configuration = try http(lines)
         return try RequestParts(try #require(configuration.http), configuration.outgoing).values(of: message)
     }
@@ -38,15 +38,15 @@ struct `What templates are given of a message` {
 
     @Test(arguments: [("UDH8", "050003340201", 153), ("UDH16", "06080412340201", 152)])
     func `or in parts with their headers`(mode: String, header: String, room: Int) throws {
-        let values = try Self.values([("LONGMESSAGE", mode)], Self.message(Self.long, parts: 2))
+        let values = try Self.values(Self.message(Self.long, parts: 2), [("LONGMESSAGE", mode)])
         #expect(values.count == 2 && values.map(\.message).joined() == Self.long)
         #expect(values[0].userDataHeader == header && values[0].message.count == room && values[0].part == 1 && values[1].part == 2)
-        #expect(try Self.values([("LONGMESSAGE", mode)], Self.message("short")).map(\.userDataHeader) == [""])
+        #expect(try Self.values(Self.message("short"), [("LONGMESSAGE", mode)]).map(\.userDataHeader) == [""])
     }
 
     @Test func `or not at all`() throws {
-        #expect(throws: RequestParts.Unwritable.self) { try Self.values([("LONGMESSAGE", "REJECT")], Self.message(Self.long, parts: 2)) }
-        #expect(try Self.values([("LONGMESSAGE", "REJECT")], Self.message("x")).count == 1)
+        #expect(throws: RequestParts.Unwritable.self) { try Self.values(Self.message(Self.long, parts: 2), [("LONGMESSAGE", "REJECT")]) }
+        #expect(try Self.values(Self.message("x"), [("LONGMESSAGE", "REJECT")]).count == 1)
     }
 
     @Test func `octets are hexadecimal, and a header of the sender's stays`() throws {
@@ -55,7 +55,7 @@ struct `What templates are given of a message` {
         message.body.data = Data([0x00, 0xAB, 0xFF])
         message.body.udh = Data([5, 0, 3, 7, 2, 1])
         message.body.dataCoding = 4
-        let values = try Self.values([("LONGMESSAGE", "UDH8")], message)
+        let values = try Self.values(message, [("LONGMESSAGE", "UDH8")])
         #expect(values.count == 1 && values[0].message == "00ABFF" && values[0].userDataHeader == "050003070201" && values[0].isBinary)
     }
 
@@ -65,9 +65,9 @@ struct `What templates are given of a message` {
         message.sendSource.number = "4670"
         message.sendDestination.number = "0046"
         #expect(try Self.values(message)[0].source.number == "4670" && Self.values(message)[0].destination.number == "0046")
-        let forced = try Self.values([("FORCE_SOURCEADDR", "72345")], message)[0].source
+        let forced = try Self.values(message, [("FORCE_SOURCEADDR", "72345")])[0].source
         #expect(forced.number == "72345" && forced.ton == 1)
         message.sendSource.number = ""
-        #expect(try Self.values([("DEFAULT_SOURCEADDR", "Shop")], message)[0].source.ton == 5)
+        #expect(try Self.values(message, [("DEFAULT_SOURCEADDR", "Shop")])[0].source.ton == 5)
     }
 }

@@ -3,6 +3,7 @@
 import base64
 import json
 import queue
+import ssl
 import threading
 import time
 import urllib.error
@@ -45,8 +46,10 @@ class Cut(Exception):
 class HTTPProvider:
     """Answers with what `answer(provider, request)` returns: a status and a body; or cuts the connection where it raises Cut."""
 
-    def __init__(self, answer):
+    def __init__(self, answer, tls=None):
+        """`tls`: files of a certificate and its key."""
         self.answer = answer
+        self.tls = tls
         self.requests = []
         self.connections = 0
         self.lock = threading.Lock()
@@ -103,6 +106,11 @@ class HTTPProvider:
                 pass
 
         self.server = Server(("127.0.0.1", self.port), Handler)
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            # The handshake is done by the thread of the connection: one that fails must not hold up others.
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
         return self
