@@ -43,6 +43,7 @@ CONNECTOR=second
 SATPOOL replies <
 ADDRESSRANGE=46710000000-46710000009
 EXPIRE=600
+QUOTED_REPLY
 >
 """
     (gateway.place / "unwanted").write_text("Spammer\tREJECT\n4690*\tREJECT\tDESTADDR\nNoisy\tLOG\n")
@@ -263,7 +264,7 @@ def test_an_answer_through_a_pool_reaches_the_sender(own_gateway, setting):
     assert (one.source, two.source) == ("46710000000", "46710000001")
     original = gateway.one("SELECT msgid FROM sat_entry WHERE number = '46710000001' AND phone = '46150000001'")
     assert first.deliver("46150000001", two.source, "to two") == 0
-    pdu = phone.wait(b"to two")
+    pdu = phone.wait(b"to two\n\n> two")
     assert pdu.source_addr == b"46150000001" and pdu.destination_addr == b"Alice"
     # A stranger cannot answer.
     assert first.deliver("46159999999", two.source, "who is it?") == 0
