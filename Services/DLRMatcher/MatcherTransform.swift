@@ -78,7 +78,13 @@ final class MatcherTransform: StageTransform {
 
     private func sweep(_ now: Int64) throws -> StageOutput {
         lastSweep = now
-        return try Sweep.run(try usable(), orphanSeconds: rules().orphanSeconds)
+        do {
+            return try Sweep.run(try usable(), orphanSeconds: rules().orphanSeconds)
+        } catch {
+            // Lost while it lay idle, perhaps: the next try begins with a fresh one.
+            connection = nil
+            throw error
+        }
     }
 
     private func usable() throws -> Connection {

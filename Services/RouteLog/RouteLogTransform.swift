@@ -49,7 +49,12 @@ package final class RouteLogTransform: StageTransform {
     }
 
     package func idle() throws -> StageOutput {
-        try usable().idle()
+        do {
+            try usable().idle()
+        } catch {
+            writer = nil
+            throw error
+        }
         return StageOutput()
     }
 

@@ -52,6 +52,9 @@ public struct StageSettings: Sendable {
     /// How long to wait for more once something has come: larger batches for later output.
     public var lingerMilliseconds: Int32 = 0
     public var idleMilliseconds: Int32 = 500
+    /// How long a batch is tried again that meets passing errors, before the stage starts over; well below the five minutes within
+    /// which its group expects it to poll.
+    public var patience = Duration.seconds(120)
 
     public init(consumer: ConsumerSettings, transactionalID: String) {
         self.consumer = consumer
@@ -172,7 +175,7 @@ public final class StageRunner: Sendable {
     private func process(_ batch: [Record], _ transform: any StageTransform) throws -> StageOutput {
         do {
             return try retrying { try transform.process(batch) }
-        } catch let error as StageStopped {
+        } catch  where isPassing(error) {
             throw error
         } catch {
             var whole = StageOutput()
@@ -185,7 +188,7 @@ public final class StageRunner: Sendable {
                     whole.records += output.records
                     whole.postponed.merge(output.postponed) { first, _ in first }
                     if let afterCommit = output.afterCommit { tidying.append(afterCommit) }
-                } catch let error as StageStopped {
+                } catch  where isPassing(error) {
                     throw error
                 } catch {
                     configuration.logger.error(
@@ -198,6 +201,9 @@ public final class StageRunner: Sendable {
             return whole
         }
     }
+
+    /// Not the record's fault: however long it lasts, the batch is read again by the next run, and nothing of it is dead.
+    private func isPassing(_ error: any Error) -> Bool { error is StageStopped || environment.isTransient(error) }
 
     private func commit(
         _ output: StageOutput, _ offsets: [CommittedOffset], _ producer: TransactionalProducer, _ consumer: Consumer
@@ -219,7 +225,7 @@ public final class StageRunner: Sendable {
     /// Tries again while the error is a passing one, well within the time in which the group expects the next poll.
     private func retrying<Result>(_ body: () throws -> Result) throws -> Result {
         var backoff = Backoff()
-        let giveUp = ContinuousClock.now + .seconds(120)
+        let giveUp = ContinuousClock.now + settings.patience
         while true {
             do {
                 let result = try body()

@@ -33,13 +33,14 @@ public struct DatabaseError: Error, Sendable, CustomStringConvertible, CustomDeb
     }
 
     /// Whether the same work can succeed when it is begun anew (on a new connection where `kind` is
-    /// `.connection`): lost connections, serialization failures, deadlocks, a server that stops or starts.
+    /// `.connection`): lost connections, serialization failures, deadlocks, a server that stops or starts, that has no room on its disk
+    /// or no memory left (class 53), that cannot read or write (class 58), or that is a standby for the moment (25006).
     public var isRetriable: Bool {
         if kind == .connection { return true }
         guard kind == .server, let sqlState else { return false }
         switch sqlState {
-        case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "53300": return true
-        default: return sqlState.hasPrefix("08")
+        case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25006": return true
+        default: return ["08", "53", "58"].contains { sqlState.hasPrefix($0) }
         }
     }
 

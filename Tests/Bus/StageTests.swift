@@ -70,6 +70,56 @@ import Testing
         #expect(seen["A1999"] == 1)
     }
 
+    /// What it writes to is away, for a number of tries.
+    final class Patient: StageTransform {
+        struct Away: Error {}
+        let topic: String
+        let isAway: () -> Bool
+        init(topic: String, isAway: @escaping () -> Bool) {
+            self.topic = topic
+            self.isAway = isAway
+        }
+        func process(_ batch: [Record]) throws -> StageOutput {
+            if isAway() { throw Away() }
+            return StageOutput(records: batch.map { OutgoingRecord(topic: topic, key: $0.key, value: $0.value) })
+        }
+    }
+
+    @Test func `no record is dead because something was away for longer than the stage's patience`() async throws {
+        let run = UUID().uuidString.prefix(8)
+        let (input, output, dead) = ("p-\(run)-in", "p-\(run)-out", "p-\(run)-dead")
+        let configuration = try await Self.configuration("patience-test")
+        try? Admin(configuration).create(
+            [input, output, dead].map { TopicSpecification(name: $0, partitions: 1) }, timeoutMilliseconds: 2_000)
+        let producer = try Producer(configuration) { _ in }
+        for number in 0..<20 { try producer.send(OutgoingRecord(topic: input, key: "k", value: Array("\(number)".utf8)), token: 0) }
+        producer.close()
+
+        var settings = StageSettings(
+            consumer: ConsumerSettings(group: "pg-\(run)", topics: [input], instance: "one"), transactionalID: "ptx-\(run)")
+        settings.patience = .milliseconds(100)
+        var environment = Self.environment(dead: dead)
+        environment.isTransient = { $0 is Patient.Away }
+        let tries = Atomic<Int>(0)
+        let runner = StageRunner(configuration, settings: settings, environment: environment) {
+            Patient(topic: output, isAway: { tries.add(1, ordering: .relaxed).newValue <= 6 })
+        }
+        startThread("stage") { runner.run() }
+        defer { runner.stop() }
+
+        let consumer = try Consumer(configuration, settings: ConsumerSettings(group: "pr-\(run)", topics: [output, dead]))
+        defer { consumer.close() }
+        var seen: [String] = []
+        let deadline = ContinuousClock.now + .seconds(60)
+        while seen.count < 20, ContinuousClock.now < deadline {
+            for record in try consumer.poll(max: 100, timeoutMilliseconds: 200) {
+                #expect(record.topic == output)
+                seen.append(String(decoding: record.value, as: UTF8.self))
+            }
+        }
+        #expect(seen == (0..<20).map(String.init))
+    }
+
     @Test func `a windowed stage hands out again only what was not completed`() async throws {
         let run = UUID().uuidString.prefix(8)
         let (input, output) = ("w-\(run)-in", "w-\(run)-out")

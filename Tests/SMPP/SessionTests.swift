@@ -261,6 +261,18 @@ typealias TestSession = Session<Int>
         #expect(session.ended() == [])
     }
 
+    @Test func `our unbind waits until the peer has its answers, but not for ever`() {
+        var session = Self.smsc()
+        _ = session.received(.pdu(PDU(Self.message, sequenceNumber: 2)), now: 0)
+        #expect(session.unbind(now: 10) == .none)
+        #expect(session.nextDeadline == 2_010)
+        var patient = session
+        #expect(session.timerFired(now: 2_010).action == .write(PDU(.unbind, sequenceNumber: 1)))
+        patient.requestsAnswered()
+        #expect(patient.nextDeadline == .min)
+        #expect(patient.timerFired(now: 20).action == .write(PDU(.unbind, sequenceNumber: 1)))
+    }
+
     @Test func `an unbind that nobody answers ends at its timeout`() {
         var session = Self.smsc()
         #expect(session.unbind(now: 0) == .write(PDU(.unbind, sequenceNumber: 1)))

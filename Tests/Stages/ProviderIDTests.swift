@@ -265,6 +265,16 @@ import Testing
         #expect(try bench.connection.query("SELECT count(*) FROM orphan_receipt")[0].int(0) == 0)
     }
 
+    @Test func `a receipt that the provider sends again before its message is known leaves no orphan`() throws {
+        let bench = try Bench()
+        _ = try bench.receive("again")
+        _ = try bench.receive("again")
+        let output = try bench.submit(1, "again")
+        #expect(try bench.told(output) == [1])
+        try output.afterCommit?()
+        #expect(try bench.connection.query("SELECT count(*) FROM early_receipt")[0].int(0) == 0)
+    }
+
     @Test func `a receipt that nothing was submitted for becomes an orphan, and its late partner still finds it before`() throws {
         let bench = try Bench()
         _ = try bench.receive("lost", of: "4670")

@@ -4,7 +4,7 @@ extension Session {
         var earliest: Int64
         switch self.state {
         case .closed: return nil
-        case .draining where self.window.isEmpty: return .min
+        case .draining where self.isQuiet: return .min
         case .peerUnbinding where self.unansweredRequests == 0: return .min
         case .open, .binding, .bound, .draining, .unbinding, .peerUnbinding: earliest = self.phaseDeadline ?? .max
         }
@@ -41,7 +41,7 @@ extension Session {
             self.close()
             return .close(.bindTimedOut)
         case .draining:
-            return self.window.isEmpty || phaseIsOver ? self.sendUnbind(now: now) : .none
+            return self.isQuiet || phaseIsOver ? self.sendUnbind(now: now) : .none
         case .unbinding:
             guard phaseIsOver else { return .none }
             self.close()

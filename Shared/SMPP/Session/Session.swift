@@ -200,13 +200,16 @@ public struct Session<Context> {
         self.unansweredRequests = max(0, self.unansweredRequests - count)
     }
 
-    /// Starts to end the session in order: waits for the answers to our requests, then sends unbind. From here on
-    /// requests are refused on both sides; ``nextDeadline`` says when to come back.
+    /// Nobody owes an answer, neither the peer to us nor we to the peer.
+    var isQuiet: Bool { self.window.isEmpty && self.unansweredRequests == 0 }
+
+    /// Starts to end the session in order: waits for the answers to our requests and for ours to the peer's, then sends unbind: a peer
+    /// that has its answers hands nothing in twice. From here on requests are refused on both sides; ``nextDeadline`` says when to come back.
     public mutating func unbind(now: Int64) -> SessionAction<Context> {
         switch self.state {
         case .bound(let kind):
             self.phaseDeadline = now + self.configuration.unbindTimeoutMilliseconds
-            guard self.window.isEmpty else {
+            guard self.isQuiet else {
                 self.state = .draining(kind)
                 return .none
             }
