@@ -1,10 +1,12 @@
 import Bus
 import Configuration
+import Database
 import Logging
 import NIOCore
 import NIOPosix
 import ServiceKit
 import ServiceLifecycle
+import Store
 import Synchronization
 
 /// Runs a connector for each that is configured, and follows changes: one that changed is stopped in order and started anew; an
@@ -26,14 +28,17 @@ final class ConnectorPool: Service {
     private let context: ServiceContext
     private let receipts: ReceiptIntake
     private let board: StateBoard
+    /// What senders ordered, and the connectors that are to follow it.
+    private let orders: OrderDesk
     private let wanted = Mutex(Wanted())
     private let changes: AsyncStream<Void>
     private let change: AsyncStream<Void>.Continuation
 
-    init(_ context: ServiceContext, receipts: ReceiptIntake, board: StateBoard) {
+    init(_ context: ServiceContext, receipts: ReceiptIntake, board: StateBoard, orders: OrderDesk) {
         self.context = context
         self.receipts = receipts
         self.board = board
+        self.orders = orders
         // Only that something changed is told; what, is looked up.
         (changes, change) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
         context.health.set("connectors", .starting)
@@ -102,13 +107,16 @@ final class ConnectorPool: Service {
     private func start(_ configuration: ConnectorConfiguration, _ share: SessionShare) async throws -> Running {
         let environment = context.environment
         try await TopicSetup.ensure(environment, connectors: [configuration.name])
+        let (name, address) = (configuration.name, configuration.addressText)
+        // A database that is away costs what was learnt, not the connector.
+        let knownIDs = try? await context.database.run { try MessageIDRuleStore.load($0, connector: name, address: address) }
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let (health, receipts, rows, board) = (context.health, receipts, SessionRows(context), board)
+        let (health, receipts, rows, board, book) = (context.health, receipts, SessionRows(context), board, orders.book)
         let connector = try await eventLoop.submit {
             NIOLoopBound(
                 ProviderConnector(
                     configuration: configuration, share: share, environment: environment, health: health, receipts: receipts, rows: rows,
-                    board: board, eventLoop: eventLoop),
+                    board: board, book: book, knownIDs: knownIDs, eventLoop: eventLoop),
                 eventLoop: eventLoop)
         }.get()
         let feed = QueueFeed(configuration, eventLoop: eventLoop, connector: connector, logger: environment.logger)
@@ -124,6 +132,8 @@ final class ConnectorPool: Service {
         let stage = WindowedStage(
             environment.bus, settings: settings, onState: context.health.reporter("queue \(configuration.name)"),
             onRecorded: { feed.recorded($0) }, onRecords: { feed.receive($0) })
+        // Before the first record is read: an order must not be told to nobody.
+        orders.add(feed, configuration.name)
         let (ended, end) = AsyncStream<Void>.makeStream()
         startThread("queue \(configuration.name)") {
             stage.run()
@@ -138,6 +148,7 @@ final class ConnectorPool: Service {
         await running.feed.stop()
         running.stage.stop()
         for await _ in running.ended {}
+        orders.remove(running.configuration.name)
         context.health.remove("queue \(running.configuration.name)")
     }
 }

@@ -11,12 +11,15 @@ public enum EgressSMPPService {
         let ids = SharedMessageIDs(try await context.messageIDs())
         let receipts = try ReceiptIntake(context.environment, ids: ids)
         let board = StateBoard(context)
-        let connectors = ConnectorPool(context, receipts: receipts, board: board)
+        let feeds = OrderDesk.Feeds()
+        let reader = try await QueueOrderReader(context) { await feeds.consider($0) }
+        let connectors = ConnectorPool(context, receipts: receipts, board: board, orders: OrderDesk(book: reader.book, feeds: feeds))
         let snapshot = try await Snapshot(
             "connectors", context, load: { try loadConnectors($0) }, onChange: { connectors.wanted($0) })
         connectors.wanted(snapshot.value)
         let share = ShareWatch(context) { connectors.wanted($0) }
-        return [board, connectors, snapshot, share]
+        // The reader first: it stops last, when nothing is sent any more.
+        return [reader, board, connectors, snapshot, share]
     }
 }
 

@@ -135,6 +135,7 @@ extension ProviderConnector {
     /// Submits that were not answered in time; their session closes. Whether the provider has them nobody knows.
     func unanswered(_ slots: [Slot]) {
         EgressMetrics.timeouts.add(slots.count)
+        for slot in slots { slot.outgoing.isUncertain = true }
         let text = "the provider did not answer within \(configuration.outgoing.responseTimeoutSeconds) s"
         let verdict: ErrorMap.Verdict
         switch configuration.outgoing.onTimeout {
@@ -175,7 +176,7 @@ extension ProviderConnector {
                 outgoing,
                 Outcome.putOff(
                     outgoing.message, takenParts: taken, connector: name, queue: outgoing.claim.topic, by: refusal,
-                    plan: configuration.outgoing.retries))
+                    plan: configuration.outgoing.retries), isEnd: false)
         }
         guard taken.isEmpty else {
             // Another provider would have to send all parts again, and the recipient would pay attention to half of them twice.
@@ -186,14 +187,17 @@ extension ProviderConnector {
         EgressMetrics.failedOver.add()
         complete(
             outgoing,
-            Outcome.failedOver(outgoing.message, connector: name, by: refusal, validitySeconds: configuration.outgoing.validitySeconds))
+            Outcome.failedOver(outgoing.message, connector: name, by: refusal, validitySeconds: configuration.outgoing.validitySeconds),
+            isEnd: false)
     }
 
     // MARK: Recording
 
     /// Hands a message's end to the stage; what is held of it stays held until that is recorded.
-    private func complete(_ outgoing: Outgoing, _ outputs: [OutgoingRecord]) {
+    /// - Parameter isEnd: it does not come again, to this connector or to another.
+    func complete(_ outgoing: Outgoing, _ outputs: [OutgoingRecord], isEnd: Bool = true) {
         completions.append(Completion(claim: outgoing.claim, outputs: outputs, weight: outgoing.held))
+        if isEnd { endedIDs.append(outgoing.message.msgid) }
         outgoing.held = 0
     }
 
@@ -206,7 +210,11 @@ extension ProviderConnector {
 
     func report() {
         guard !completions.isEmpty else { return }
-        stage?.complete(completions)
+        if let stage {
+            let number = stage.complete(completions)
+            ended.add(endedIDs, number: number, committed: stage.committedBatch, now: monotonicMilliseconds())
+        }
         completions.removeAll(keepingCapacity: true)
+        endedIDs.removeAll(keepingCapacity: true)
     }
 }

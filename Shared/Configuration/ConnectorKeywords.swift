@@ -1,6 +1,6 @@
 /// The keywords of a CONNECTOR section that do what they say, by the part of the gateway that honours them.
 enum ConnectorKeywords {
-    static let working = connection + incoming + outgoing + text + routing + money + log
+    static let working = connection + incoming + outgoing + text + smpp + routing + money + log
 
     /// Both directions.
     static let connection = [
@@ -13,6 +13,8 @@ enum ConnectorKeywords {
     static let outgoing = OutgoingOptions.keywords
     /// Character sets, addresses as sent, long messages.
     static let text = TextOptions.keywords
+    /// SMPP beyond the session itself.
+    static let smpp = SMPPOptions.keywords
     static let routing = routingKeywords
     /// The message log.
     static let log = LogOptions.keywords

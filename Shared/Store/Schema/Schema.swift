@@ -2,7 +2,9 @@ public import Database
 
 /// The database's schema: all migrations in order.
 public enum Schema {
-    public static let migrations: [Migration] = [.firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog]
+    public static let migrations: [Migration] = [
+        .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .queueOrders,
+    ]
 
     public static let migrator = Migrator(migrations)
 
