@@ -172,7 +172,9 @@ let package = Package(
 
         tests("Tidy"),
         tests("Bus", ["Bus", "CRdKafka", "TestSupport", logging]),
-        tests("EgressSMPP", ["EgressSMPP", "Egress", "ServiceKit", "Bus", "Configuration", "Message", "SMPP", protobuf]),
+        tests(
+            "EgressSMPP",
+            ["EgressSMPP", "Egress", "ServiceKit", "Store", "Bus", "Charset", "Configuration", "Message", "SMPP", "SMPPMessage", protobuf]),
         tests("Delay", ["Delay", "ServiceKit", "Bus", "Store", "Message", protobuf]),
         tests("Routing", ["Routing"]),
         tests("PriceTable", ["Pricing", "Routing"]),

@@ -33,6 +33,8 @@ package struct BillingTables: Sendable {
     package var providers: Set<String>
     /// Connectors that clients open: what goes out over them is ordered by account.
     package var clients: Set<String>
+    /// Connectors without lanes (USEPRIORITY=0).
+    package var withoutPriority: Set<String> = []
 
     /// DISABLE_CREDITS: accounts without `charge_balance` send for nothing.
     package var ignoresCredits: Bool
@@ -49,6 +51,7 @@ package struct BillingTables: Sendable {
         prices = try PriceStore.table(connection)
         providers = Set(connectors.filter { $0.direction == .outgoing }.map(\.name))
         clients = Set(connectors.filter { $0.direction == .incoming }.map(\.name))
+        withoutPriority = Set(connectors.filter { !$0.smpp.usesPriority }.map(\.name))
         let disabled = try ConnectorStore.general(connection, "DISABLE_CREDITS")
         ignoresCredits = disabled.map { !["0", "no", "false", "off"].contains($0.lowercased()) } ?? false
     }

@@ -181,7 +181,8 @@ package final class BillingTransform: StageTransform {
         var priced = message
         priced.charge = charge
         priced.times.priced = now
-        let topic = message.priority > 1 ? Topics.priorityQueue(message.outConnector) : Topics.queue(message.outConnector)
+        let isUrgent = message.priority > 1 && !tables.withoutPriority.contains(message.outConnector)
+        let topic = isUrgent ? Topics.priorityQueue(message.outConnector) : Topics.queue(message.outConnector)
         let key = tables.clients.contains(message.outConnector) && !message.account.isEmpty ? message.account : message.destination.number
         return OutgoingRecord(topic: topic, key: key, value: encode(priced))
     }

@@ -132,6 +132,7 @@ final class MatcherTransform: StageTransform {
             event.at = matched.receivedAt == 0 ? now : matched.receivedAt
             event.connector = matched.report.connector
             event.report = matched.report
+            event.report.options = []  // for the client, not for the log
             if status.isFinal { event.status = status }
             records.append(OutgoingRecord(topic: Topics.events, key: String(event.msgid), value: encode(event)))
             if status.isFinal, status != .delivered, status != .relayed, message.charge.policy == 3 {

@@ -19,6 +19,8 @@ struct StoredEntry {
     /// Milliseconds since 1970; 0 = unknown.
     var doneAt: Int64
     var receivedAt: Int64
+    /// Vendors' parameters of the receipt that closed it.
+    var options: [Option] = []
 
     var key: ReceiptKey { ReceiptKey(connector: connector, key: ProviderID.key(smscid)) }
 
@@ -28,7 +30,7 @@ struct StoredEntry {
         let rows = try connection.query(
             """
             SELECT connector, smscid, msgid, part, parts, record, closed_by, closed_sequence, status, error, reason_text, done_at,
-                received_at
+                received_at, options
             FROM open_dlr WHERE msgid IN (
                 SELECT o.msgid FROM open_dlr o
                 JOIN unnest($1::text[], $2::text[]) AS k(connector, key) ON o.connector = k.connector AND o.match_key = k.key
@@ -36,7 +38,7 @@ struct StoredEntry {
             ORDER BY msgid, part, connector, match_key FOR UPDATE
             """, [.textArray(ordered.map(\.connector)), .textArray(ordered.map(\.key)), .intArray(msgids.map { $0 })])
         return try rows.map { row in
-            StoredEntry(
+            var entry = StoredEntry(
                 connector: try row.text("connector"), smscid: try row.text("smscid"), msgid: try row.int("msgid"),
                 part: try row.int("part"), parts: Int(try row.int("parts")),
                 message: try ShortMessage(serializedBytes: try row.bytes("record")),
@@ -44,6 +46,8 @@ struct StoredEntry {
                 status: Status(rawValue: Int(try row.optionalInt("status") ?? 0)) ?? .unspecified,
                 error: try row.optionalText("error") ?? "", reasonText: try row.optionalText("reason_text") ?? "",
                 doneAt: try row.optionalInt("done_at") ?? 0, receivedAt: try row.optionalInt("received_at") ?? 0)
+            if let stored = try row.optionalBytes("options") { entry.options = try Report(serializedBytes: stored).options }
+            return entry
         }
     }
 
@@ -55,16 +59,18 @@ struct StoredEntry {
         reasonText = receipt.receipt.reasonText
         doneAt = receipt.receipt.doneAt
         receivedAt = receipt.receipt.receivedAt
+        options = receipt.receipt.options
     }
 
     static func write(_ closed: [StoredEntry], _ connection: Connection) throws {
         _ = try connection.execute(
             """
             UPDATE open_dlr SET closed_by = n.closed_by, closed_sequence = n.closed_sequence, status = n.status, error = n.error,
-                reason_text = n.reason_text, done_at = n.done_at, received_at = n.received_at, closed_at = now()
+                reason_text = n.reason_text, done_at = n.done_at, received_at = n.received_at, options = n.options, closed_at = now()
             FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::smallint[], $7::text[], $8::text[], $9::bigint[],
-                        $10::bigint[], $11::int[])
-                AS n(connector, match_key, msgid, closed_by, closed_sequence, status, error, reason_text, done_at, received_at, part)
+                        $10::bigint[], $11::int[], $12::bytea[])
+                AS n(connector, match_key, msgid, closed_by, closed_sequence, status, error, reason_text, done_at, received_at, part,
+                    options)
             WHERE open_dlr.connector = n.connector AND open_dlr.match_key = n.match_key AND open_dlr.msgid = n.msgid
                 AND open_dlr.part = n.part
             """,
@@ -73,8 +79,15 @@ struct StoredEntry {
                 .textArray(closed.map(\.closedBy)), .intArray(closed.map(\.closedSequence)),
                 .intArray(closed.map { Int64($0.status.rawValue) }),
                 .textArray(closed.map(\.error)), .textArray(closed.map(\.reasonText)), .intArray(closed.map(\.doneAt)),
-                .intArray(closed.map(\.receivedAt)), .intArray(closed.map(\.part)),
+                .intArray(closed.map(\.receivedAt)), .intArray(closed.map(\.part)), .bytesArray(closed.map(\.storedOptions)),
             ])
+    }
+
+    private var storedOptions: [UInt8]? {
+        guard !options.isEmpty else { return nil }
+        var report = Report()
+        report.options = options
+        return encode(report)
     }
 
     /// The report of the whole message, with the words of this part and the time of the last one.
@@ -87,6 +100,7 @@ struct StoredEntry {
         report.submittedAt = message.times.submitted
         report.doneAt = last.doneAt == 0 ? last.receivedAt : last.doneAt
         report.connector = connector
+        report.options = options
         return MatchedReport(message: message, report: report, receivedAt: last.receivedAt)
     }
 
@@ -100,6 +114,7 @@ struct StoredEntry {
         report.submittedAt = message.times.submitted
         report.doneAt = receipt.doneAt == 0 ? receipt.receivedAt : receipt.doneAt
         report.connector = connector
+        report.options = receipt.options
         return MatchedReport(message: message, report: report, receivedAt: receipt.receivedAt)
     }
 }

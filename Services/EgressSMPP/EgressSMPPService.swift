@@ -15,22 +15,31 @@ public enum EgressSMPPService {
         let receipts = try ReceiptIntake(context.environment, ids: ids)
         let board = StateBoard(context)
         let rows = SessionRows(context)
-        let connectors = ConnectorPool(context, onStopped: { receipts.close() }) { configuration, share in
+        let feeds = OrderFeeds()
+        let reader = try await QueueOrderReader(context) { await feeds.consider($0) }
+        let connectors = ConnectorPool(context, onEnd: { feeds.set(nil, $0) }, onStopped: { receipts.close() }) { configuration, share in
+            let (name, address) = (configuration.name, configuration.addressText)
+            // A database that is away costs what was learnt, not the connector.
+            let knownIDs = try? await context.database.run { try MessageIDRuleStore.load($0, connector: name, address: address) }
             let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
             let connector = try await eventLoop.submit {
                 NIOLoopBound(
                     ProviderConnector(
                         configuration: configuration, share: share, environment: context.environment, health: context.health,
-                        receipts: receipts, rows: rows, board: board, eventLoop: eventLoop),
+                        receipts: receipts, rows: rows, board: board, book: reader.book, knownIDs: knownIDs, eventLoop: eventLoop),
                     eventLoop: eventLoop)
             }.get()
-            return QueueFeed(configuration, eventLoop: eventLoop, connector: connector, logger: context.environment.logger)
+            let feed = QueueFeed(configuration, eventLoop: eventLoop, connector: connector, logger: context.environment.logger)
+            // Before the first record is read: an order must not be told to nobody.
+            feeds.set(feed, name)
+            return feed
         }
         let snapshot = try await Snapshot(
             "connectors", context, load: { try loadConnectors($0) }, onChange: { connectors.wanted($0) })
         connectors.wanted(snapshot.value)
         let share = ShareWatch(context) { connectors.wanted($0) }
-        return [board, connectors, snapshot, share]
+        // The reader first: it stops last, when nothing is sent any more.
+        return [reader, board, connectors, snapshot, share]
     }
 }
 

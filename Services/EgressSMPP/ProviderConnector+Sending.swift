@@ -136,6 +136,7 @@ extension ProviderConnector {
     /// Submits that were not answered in time; their session closes. Whether the provider has them nobody knows.
     func unanswered(_ slots: [Slot]) {
         EgressMetrics.timeouts.add(slots.count)
+        for slot in slots { slot.outgoing.isUncertain = true }
         let text = "the provider did not answer within \(configuration.outgoing.responseTimeoutSeconds) s"
         let verdict: ErrorMap.Verdict
         switch configuration.outgoing.onTimeout {
@@ -167,14 +168,16 @@ extension ProviderConnector {
         case .failedOver: EgressMetrics.failedOver.add()
         case .ended: break
         }
-        complete(outgoing, leaving.records)
+        complete(outgoing, leaving.records, isEnd: leaving.how == .ended)
     }
 
     // MARK: Recording
 
     /// Hands a message's end to the stage; what is held of it stays held until that is recorded.
-    private func complete(_ outgoing: Outgoing, _ outputs: [OutgoingRecord]) {
+    /// - Parameter isEnd: it does not come again, to this connector or to another.
+    func complete(_ outgoing: Outgoing, _ outputs: [OutgoingRecord], isEnd: Bool = true) {
         completions.append(Completion(claim: outgoing.claim, outputs: outputs, weight: outgoing.held))
+        if isEnd { endedIDs.append(outgoing.message.msgid) }
         outgoing.held = 0
     }
 
@@ -187,7 +190,11 @@ extension ProviderConnector {
 
     func report() {
         guard !completions.isEmpty else { return }
-        stage?.complete(completions)
+        if let stage {
+            let number = stage.complete(completions)
+            ended.add(endedIDs, number: number, committed: stage.committedBatch, now: monotonicMilliseconds())
+        }
         completions.removeAll(keepingCapacity: true)
+        endedIDs.removeAll(keepingCapacity: true)
     }
 }

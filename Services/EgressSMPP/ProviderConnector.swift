@@ -51,10 +51,17 @@ final class ProviderConnector {
     /// When the next look at the queue is scheduled, because a rate or a pause holds it up.
     var pumpAt: Int64?
     var ids: MessageIDKeys
+    /// What senders ordered.
+    let book: QueueOrderBook
+    let writer: PartWriter
+    var ended = EndedLately()
+    /// Messages that ended by `completions`.
+    var endedIDs: [Int64] = []
 
     init(
         configuration: ConnectorConfiguration, share: SessionShare, environment: ServiceEnvironment, health: Health,
-        receipts: ReceiptIntake, rows: SessionRows, board: StateBoard, eventLoop: any EventLoop
+        receipts: ReceiptIntake, rows: SessionRows, board: StateBoard, book: QueueOrderBook, knownIDs: MessageIDRule?,
+        eventLoop: any EventLoop
     ) {
         self.configuration = configuration
         self.share = share
@@ -66,7 +73,9 @@ final class ProviderConnector {
         isHeld = configuration.outgoing.isHeld
         logger = environment.logger
         throttle = ThrottleControl(now: monotonicMilliseconds())
-        ids = MessageIDKeys(configuration.outgoing)
+        ids = MessageIDKeys(configuration.outgoing, known: knownIDs)
+        self.book = book
+        writer = PartWriter(configuration.outgoing, configuration.smpp)
         rate = configuration.throughputPerSecond.map {
             SendRate(perSecond: share.rate($0, sessions: configuration.instances), now: monotonicMilliseconds())
         }
@@ -169,6 +178,7 @@ final class ProviderConnector {
     func add(_ messages: [(Claim, ShortMessage, [SubmitSm])], _ completed: [Completion]) {
         completions += completed
         for (claim, message, parts) in messages { queue.append(claim: claim, message: message, parts: parts) }
+        if !book.isEmpty { follow(book.standings(of: messages.map(\.1.msgid))) }
         if !configuration.isStatic, !queue.isEmpty, sessions.isEmpty { for link in links.values { link.connect() } }
         pump()
         report()
@@ -194,6 +204,7 @@ final class ProviderConnector {
             logger.notice(
                 "unanswered submits go back to the queue", metadata: ["connector": "\(name)", "count": "\(unanswered.count)"])
         }
+        for slot in unanswered { slot.outgoing.isUncertain = true }
         giveBack(unanswered)
         lastRefusal = why
         reportState()
@@ -246,12 +257,13 @@ final class ProviderConnector {
 
     /// The key of an id in a receipt; logs what was found out about ids once it is certain.
     func receiptKey(of id: String) -> String {
-        let wasSettled = ids.isSettled
+        let (wasSettled, before) = (ids.isSettled, ids.rule)
         defer {
+            if ids.rule != before { board.learnt(ids.rule, of: name, address: configuration.addressText) }
             if !wasSettled, ids.isSettled, let rule = ids.rule {
                 logger.notice(
                     "message ids are written differently in answers and receipts",
-                    metadata: ["connector": "\(name)", "answer_base": "\(rule.response)", "receipt_base": "\(rule.receipt)"])
+                    metadata: ["connector": "\(name)", "answer_base": "\(rule.answerBase)", "receipt_base": "\(rule.receiptBase)"])
             }
         }
         return ids.receipt(id)

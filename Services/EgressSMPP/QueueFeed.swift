@@ -6,6 +6,7 @@ import Message
 import NIOCore
 import SMPP
 import SMPPMessage
+import ServiceKit
 import SwiftProtobuf
 
 /// Brings records from the stage's thread to a connector's event loop: decoded, and with their PDUs built, off that loop.
@@ -25,7 +26,7 @@ struct QueueFeed: ConnectorFeed {
         self.eventLoop = eventLoop
         self.connector = connector
         self.logger = logger
-        writer = PartWriter(configuration.outgoing)
+        writer = PartWriter(configuration.outgoing, configuration.smpp)
         validitySeconds = configuration.outgoing.validitySeconds
         sends = configuration.mode != .receive
     }
@@ -63,6 +64,11 @@ struct QueueFeed: ConnectorFeed {
 
     /// Called on the stage's thread.
     func recorded(_ parts: Int) { eventLoop.execute { connector.value.recorded(parts) } }
+
+    /// Follows what senders ordered of these messages.
+    func consider(_ msgids: [Int64]) async -> [Int64: QueueOrderVote] {
+        (try? await eventLoop.submit { connector.value.consider(msgids) }.get()) ?? [:]
+    }
 
     /// Takes over what an operator ordered, and another share of the sessions where there is one.
     func follow(_ options: OutgoingOptions, before: OutgoingOptions, share: SessionShare?) async {

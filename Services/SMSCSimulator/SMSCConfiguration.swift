@@ -55,6 +55,8 @@ public struct SMSCConfiguration: Sendable {
     public var magicPrefix = ""
     /// Where the simulator connects to say outbind, besides listening.
     public var outbind: (host: String, port: Int)?
+    /// What it says there.
+    public var outbindPassword = ""
     /// Share of submits refused with `refusalStatus`.
     public var refusedPercent: Double
     public var refusalStatus: CommandStatus

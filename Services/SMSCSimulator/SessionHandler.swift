@@ -51,7 +51,9 @@ final class SessionHandler: ChannelInboundHandler {
         self.channel = context.channel
         self.number = self.core.sessionOpened(self)
         if self.saysOutbind {
-            self.obey(self.session.outbind(Outbind(systemID: "signalbox-smsc", password: "")), now: self.core.now)
+            self.obey(
+                self.session.outbind(Outbind(systemID: "signalbox-smsc", password: self.core.configuration.outbindPassword)),
+                now: self.core.now)
             self.flushWrites()
         }
         self.armTimer()

@@ -40,6 +40,9 @@ struct SMSCCommand: AsyncParsableCommand {
     @Option(help: "Connect to this HOST:PORT and say outbind.")
     var outbind: String?
 
+    @Option(help: "The password of the outbind.")
+    var outbindPassword = ""
+
     @Option(help: "Milliseconds between a submit's answer and its delivery receipt.")
     var receiptDelay: Int64 = 500
 
@@ -120,6 +123,7 @@ struct SMSCCommand: AsyncParsableCommand {
         configuration.maximumRatePerSecond = self.maxRate
         configuration.arrivalsPath = self.arrivals
         configuration.magicPrefix = self.magic
+        configuration.outbindPassword = self.outbindPassword
         configuration.outbind = try self.outbind.map { try Self.address($0, option: "--outbind") }
         let simulator = try await SMSCSimulator.start(configuration, logger: Logger(label: "signalbox.smsc"))
         print("smsc listening on \(host):\(simulator.boundPort)")

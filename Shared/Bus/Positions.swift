@@ -62,6 +62,26 @@ extension Admin {
         return spans
     }
 
+    /// Where the topics end now, partition by partition.
+    public func ends(of topics: [String]) throws(BusError) -> [TopicPartition: Int64] {
+        let counts = try self.topics(timeoutMilliseconds: Admin.timeout)
+        let partitions = topics.flatMap { topic in (0..<(counts[topic] ?? 0)).map { TopicPartition(topic: topic, partition: Int32($0)) } }
+        return partitions.isEmpty ? [:] : try positions(of: partitions, at: Admin.latest)
+    }
+
+    /// Whether `group` has finished every record before `ends`. Reads what it has not, up to 200 offsets of a partition, for offsets
+    /// count a transaction's own mark too.
+    public func hasFinished(_ group: String, before ends: [TopicPartition: Int64]) throws(BusError) -> Bool {
+        let committed = try committed([group: Array(ends.keys)])[group] ?? [:]
+        var few: [CommittedOffset] = []
+        for (partition, end) in ends {
+            let offset = max(0, committed[partition] ?? 0)
+            if end - offset > Admin.countedSpan { return false }
+            if end > offset { few.append(CommittedOffset(partition: partition, offset: offset)) }
+        }
+        return try countRecords(from: few, to: ends).values.allSatisfy { $0 == 0 }
+    }
+
     /// - Parameter time: milliseconds since 1970, or one of ListOffsets' words. A partition without such a record has -1.
     private func positions(of partitions: [TopicPartition], at time: Int64) throws(BusError) -> [TopicPartition: Int64] {
         let list = TopicPartitionList(partitions.map { CommittedOffset(partition: $0, offset: time) })

@@ -42,6 +42,7 @@ public final class WindowedStage: Sendable {
     private let onRecorded: @Sendable (Int) -> Void
     private let inbox = Mutex(Inbox())
     private let stopping = Atomic<Bool>(false)
+    private let committed = Atomic<Int>(0)
     /// Signalled when completions come in, for the time in which there is no room to poll for more.
     private let news = DispatchSemaphore(value: 0)
 
@@ -60,10 +61,12 @@ public final class WindowedStage: Sendable {
     }
 
     /// Gives records back as done. From any thread; call it once per batch, not per record.
-    public func complete(_ completions: [Completion]) {
-        guard !completions.isEmpty else { return }
+    /// - Returns: the batch's number, for `committedBatch`.
+    @discardableResult
+    public func complete(_ completions: [Completion]) -> Int {
+        guard !completions.isEmpty else { return committedBatch }
         var released = 0
-        let waker: ConsumerWaker? = inbox.withLock { inbox in
+        let (waker, number): (ConsumerWaker?, Int) = inbox.withLock { inbox in
             let wasEmpty = inbox.completions.isEmpty
             inbox.batch += 1
             let entries = completions.map {
@@ -79,14 +82,18 @@ public final class WindowedStage: Sendable {
             } else {
                 inbox.completions += completions
             }
-            return wasEmpty ? inbox.waker : nil
+            return (wasEmpty ? inbox.waker : nil, inbox.batch)
         }
         if released > 0 { onRecorded(released) }
         if let waker {
             waker.wake()
             news.signal()
         }
+        return number
     }
+
+    /// All batches of completions up to this one are committed on the bus.
+    public var committedBatch: Int { committed.load(ordering: .acquiring) }
 
     public func stop() {
         stopping.store(true, ordering: .releasing)
@@ -153,7 +160,10 @@ public final class WindowedStage: Sendable {
             if work.hasNews {
                 try work.commit(producer, consumer)
                 onCommit()
-                if !work.hasLimbo { inbox.withLock { $0.journal?.committed(upTo: batch) } }
+                if !work.hasLimbo {
+                    inbox.withLock { $0.journal?.committed(upTo: batch) }
+                    committed.store(batch, ordering: .releasing)
+                }
             }
             let recorded = work.takeRecorded()
             if recorded > 0 { onRecorded(recorded) }

@@ -71,6 +71,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var routing: RoutingOptions
     /// Long messages on their way in.
     public var text: TextOptions
+    /// SMPP beyond the session itself.
+    public var smpp: SMPPOptions
     /// What only connectors have that clients bind to.
     public var incoming: IncomingOptions
     /// What only connectors have that bind to a provider.
@@ -91,6 +93,15 @@ public struct Secret: Sendable, Equatable, CustomStringConvertible, CustomDebugS
     public let revealed: String
 
     public init(_ text: String) { revealed = text }
+
+    /// Takes as long wherever the texts differ.
+    public func matches(_ other: String) -> Bool {
+        let (own, given) = (Array(revealed.utf8), Array(other.utf8))
+        var difference = own.count ^ given.count
+        for index in own.indices { difference |= Int(own[index] ^ (given.indices.contains(index) ? given[index] : 0)) }
+        return difference == 0
+    }
+
     public var description: String { "***" }
     public var debugDescription: String { "***" }
     public var customMirror: Mirror { Mirror(self, children: []) }

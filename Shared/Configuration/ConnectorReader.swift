@@ -46,8 +46,8 @@ extension ConnectorConfiguration {
             dlrSupport: reader.flag("DLR_SUPPORT") ?? (speaksReports || section.last("CALLBACK_LISTEN") != nil),
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
             money: reader.moneyOptions(), log: reader.logOptions(), systemType: reader.text("SYSTEMTYPE") ?? "",
-            routing: reader.routingOptions(), text: reader.textOptions(), incoming: reader.incomingOptions(direction),
-            outgoing: reader.outgoingOptions(direction), http: reader.httpOptions(),
+            routing: reader.routingOptions(), text: reader.textOptions(), smpp: reader.smppOptions(direction),
+            incoming: reader.incomingOptions(direction), outgoing: reader.outgoingOptions(direction), http: reader.httpOptions(),
             httpServer: reader.httpServerOptions(direction, protocolName), isDisabled: isDisabled, entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)
@@ -184,7 +184,7 @@ struct OptionReader {
         case .incoming:
             if connector.isStatic { warn("STATIC", "STATIC means nothing for an incoming connector") }
             if connector.userDatabase == nil, connector.usersFile == nil {
-                warn("USERDB", "without USERDB nobody can log in")
+                warn("USERDB", "without USERDB or USERS nobody can log in")
             }
         case .outgoing:
             if connector.userDatabase != nil { warn("USERDB", "USERDB means nothing for an outgoing connector") }

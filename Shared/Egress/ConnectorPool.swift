@@ -41,17 +41,23 @@ public final class ConnectorPool: Service {
 
     private let context: ServiceContext
     private let makeFeed: FeedMaker
+    private let onEnd: @Sendable (String) -> Void
     private let onStopped: @Sendable () -> Void
     private let wanted = Mutex(Wanted())
     private let changes: AsyncStream<Void>
     private let change: AsyncStream<Void>.Continuation
 
     /// - Parameters:
+    ///   - onEnd: when a connector has stopped and holds no message any more; by its name.
     ///   - onStopped: when all connectors have stopped.
     ///   - makeFeed: makes a connector, which does nothing yet.
-    public init(_ context: ServiceContext, onStopped: @escaping @Sendable () -> Void, makeFeed: @escaping FeedMaker) {
+    public init(
+        _ context: ServiceContext, onEnd: @escaping @Sendable (String) -> Void = { _ in }, onStopped: @escaping @Sendable () -> Void,
+        makeFeed: @escaping FeedMaker
+    ) {
         self.context = context
         self.makeFeed = makeFeed
+        self.onEnd = onEnd
         self.onStopped = onStopped
         // Only that something changed is told; what, is looked up.
         (changes, change) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -153,6 +159,7 @@ public final class ConnectorPool: Service {
         await running.feed.stop()
         running.stage.stop()
         for await _ in running.ended {}
+        onEnd(running.configuration.name)
         context.health.remove("queue \(running.configuration.name)")
     }
 }

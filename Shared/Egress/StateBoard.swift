@@ -7,6 +7,13 @@ import Synchronization
 
 /// What this instance's connectors say of themselves, and the service that writes it to `connector_state` once a second.
 public final class StateBoard: Service {
+    private struct Learnt: Sendable {
+        var address: String
+        var rule: MessageIDRule?
+    }
+
+    /// What is still to be written.
+    private let rules = Mutex<[String: Learnt]>([:])
     private let states = Mutex<[String: ConnectorState]>([:])
     private let database: Database
     private let instance: String
@@ -16,6 +23,11 @@ public final class StateBoard: Service {
         database = context.database
         instance = context.environment.instance
         logger = context.environment.logger
+    }
+
+    /// How a provider writes its ids, for the next start.
+    public func learnt(_ rule: MessageIDRule?, of connector: String, address: String) {
+        rules.withLock { $0[connector] = Learnt(address: address, rule: rule) }
     }
 
     public func set(_ state: ConnectorState) { states.withLock { $0[state.connector] = state } }
@@ -33,11 +45,21 @@ public final class StateBoard: Service {
 
     private func write(_ states: [ConnectorState]) async {
         let instance = instance
+        let learnt = rules.withLock { rules in
+            defer { rules.removeAll() }
+            return rules
+        }
         do {
-            try await database.run { try ConnectorControl.report(states, instance: instance, $0) }
+            try await database.run { connection in
+                for (name, one) in learnt {
+                    try MessageIDRuleStore.write(connection, connector: name, address: one.address, rule: one.rule)
+                }
+                try ConnectorControl.report(states, instance: instance, connection)
+            }
         } catch is CancellationError {
             return
         } catch {
+            rules.withLock { $0.merge(learnt) { newer, _ in newer } }
             logger.debug("connector states not written", metadata: ["error": "\(error)"])
         }
     }

@@ -39,6 +39,13 @@ public struct SubmitQueue<Part> {
         public internal(set) var putOffBy: Refusal?
         /// Answers to other parts of a message that has ended are of no interest any more.
         public internal(set) var isSettled = false
+        /// A part was sent and its answer never came: the provider may have it.
+        public internal(set) var isUncertain = false
+        /// The order by which it was replaced.
+        public internal(set) var replacedBy: Int64?
+
+        /// Nobody has any of it, as far as can be known.
+        public var isUntouched: Bool { underWay == 0 && !isUncertain && smscids.allSatisfy { $0 == nil } }
 
         init(claim: Claim, message: ShortMessage, parts: [Part], order: Int) {
             self.claim = claim
@@ -70,6 +77,10 @@ public struct SubmitQueue<Part> {
     }
 
     private var waiting: [Slot] = []
+    /// What its sender may be about to cancel or to replace: not to be sent before that is decided.
+    private var withheld: [Int64: [Slot]] = [:]
+    /// All that have not ended, by message id.
+    private var open: [Int64: Outgoing] = [:]
     private var head = 0
     private var orders = 0
 
@@ -82,11 +93,17 @@ public struct SubmitQueue<Part> {
         for slot in waiting[head...] where !slot.outgoing.isSettled { return slot.outgoing.held > 0 }
         return false
     }
-    public var count: Int { waiting.count - head }
+    public var count: Int { waiting.count - head + withheld.values.reduce(0) { $0 + $1.count } }
 
     public mutating func append(claim: Claim, message: ShortMessage, parts: [Part]) {
         let outgoing = Outgoing(claim: claim, message: message, parts: parts, order: orders)
         orders += 1
+        open[message.msgid] = outgoing
+        enqueue(outgoing)
+    }
+
+    private mutating func enqueue(_ outgoing: Outgoing) {
+        let parts = outgoing.parts
         let missing = parts.indices.filter { outgoing.smscids[$0] == nil }
         // Where all are taken already the last one is sent again, for an answer to end it by; nobody writes such a record.
         for index in missing.isEmpty ? parts.indices.suffix(1) : missing { waiting.append(Slot(outgoing: outgoing, part: index)) }
@@ -101,7 +118,7 @@ public struct SubmitQueue<Part> {
                 waiting.removeFirst(head)
                 head = 0
             }
-            if slot.outgoing.claim.isVoid { slot.outgoing.isSettled = true }
+            if slot.outgoing.claim.isVoid { settle(slot.outgoing) }
             guard !slot.outgoing.isSettled, slot.outgoing.putOffBy == nil else { continue }
             slot.outgoing.underWay += 1
             return slot
@@ -121,10 +138,7 @@ public struct SubmitQueue<Part> {
         }
         let returned = slots.filter { !$0.outgoing.isSettled && $0.outgoing.putOffBy == nil }
         guard !returned.isEmpty else { return leaving }
-        var rest = returned + waiting[head...]
-        rest.sort { ($0.outgoing.order, $0.part) < ($1.outgoing.order, $1.part) }
-        waiting = rest
-        head = 0
+        insert(returned)
         return leaving
     }
 
@@ -135,7 +149,7 @@ public struct SubmitQueue<Part> {
         slot.outgoing.smscids[slot.part] = smscid
         let ids = slot.outgoing.smscids.compactMap { $0 }
         guard ids.count == slot.outgoing.parts.count else { return leavesForLater(slot.outgoing) ? .putOff : .open }
-        slot.outgoing.isSettled = true
+        settle(slot.outgoing)
         return .taken(ids)
     }
 
@@ -148,19 +162,28 @@ public struct SubmitQueue<Part> {
         return leavesForLater(slot.outgoing)
     }
 
-    private func leavesForLater(_ outgoing: Outgoing) -> Bool {
+    private mutating func leavesForLater(_ outgoing: Outgoing) -> Bool {
         guard !outgoing.isSettled, outgoing.putOffBy != nil, outgoing.underWay <= 0 else { return false }
-        outgoing.isSettled = true
+        settle(outgoing)
         return true
+    }
+
+    private mutating func settle(_ outgoing: Outgoing) {
+        outgoing.isSettled = true
+        let msgid = outgoing.message.msgid
+        guard open[msgid] === outgoing else { return }
+        open[msgid] = nil
+        withheld[msgid] = nil
     }
 
     /// Takes out the messages that wait here, of which nothing is under way, and whose validity ended by `now`.
     public mutating func expired(now: Int64) -> [Outgoing] {
         var found: [Outgoing] = []
-        for slot in waiting[head...] where !slot.outgoing.isSettled && slot.outgoing.underWay <= 0 && slot.outgoing.putOffBy == nil {
+        let all = [Slot](waiting[head...]) + withheld.values.joined()
+        for slot in all where !slot.outgoing.isSettled && slot.outgoing.underWay <= 0 && slot.outgoing.putOffBy == nil {
             let expiresAt = slot.outgoing.message.expiresAt
             guard expiresAt > 0, expiresAt <= now, !slot.outgoing.claim.isVoid else { continue }
-            slot.outgoing.isSettled = true
+            settle(slot.outgoing)
             found.append(slot.outgoing)
         }
         return found
@@ -168,9 +191,56 @@ public struct SubmitQueue<Part> {
 
     /// Ends a message whatever its other parts do.
     /// - Returns: `false` where it had ended before.
-    public func fail(_ slot: Slot) -> Bool {
-        guard !slot.outgoing.isSettled else { return false }
-        slot.outgoing.isSettled = true
+    public mutating func fail(_ slot: Slot) -> Bool { end(slot.outgoing) }
+
+    // MARK: Orders
+
+    /// The message, where it has not ended.
+    public func outgoing(_ msgid: Int64) -> Outgoing? { open[msgid] }
+
+    /// Ends a message whatever its parts do.
+    /// - Returns: `false` where it had ended before.
+    public mutating func end(_ outgoing: Outgoing) -> Bool {
+        guard !outgoing.isSettled else { return false }
+        settle(outgoing)
         return true
+    }
+
+    /// Keeps a message from being sent.
+    public mutating func withhold(_ outgoing: Outgoing) {
+        let msgid = outgoing.message.msgid
+        guard open[msgid] === outgoing, withheld[msgid] == nil else { return }
+        var slots: [Slot] = []
+        var rest: [Slot] = []
+        for slot in waiting[head...] { if slot.outgoing === outgoing { slots.append(slot) } else { rest.append(slot) } }
+        waiting = rest
+        head = 0
+        withheld[msgid] = slots
+    }
+
+    /// Lets a message go on that was withheld, at its old place.
+    public mutating func release(_ outgoing: Outgoing) {
+        guard let slots = withheld.removeValue(forKey: outgoing.message.msgid) else { return }
+        insert(slots)
+    }
+
+    /// Puts another text in a message's place; it is withheld where the original was.
+    public mutating func replace(_ outgoing: Outgoing, with message: ShortMessage, parts: [Part], by order: Int64) {
+        let msgid = outgoing.message.msgid
+        guard open[msgid] === outgoing else { return }
+        let isWithheld = withheld[msgid] != nil
+        settle(outgoing)
+        let new = Outgoing(claim: outgoing.claim, message: message, parts: parts, order: outgoing.order)
+        new.replacedBy = order
+        open[msgid] = new
+        let slots = parts.indices.map { Slot(outgoing: new, part: $0) }
+        if isWithheld { withheld[msgid] = slots } else { insert(slots) }
+    }
+
+    private mutating func insert(_ slots: [Slot]) {
+        var rest = slots + waiting[head...]
+        rest.sort { ($0.outgoing.order, $0.part) < ($1.outgoing.order, $1.part) }
+        waiting = rest
+        head = 0
     }
 }

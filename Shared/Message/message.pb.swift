@@ -427,6 +427,9 @@ public nonisolated struct Report: Sendable {
   /// The connector that brought it; empty where the gateway made it.
   public var connector: String = String()
 
+  /// Vendors' parameters of the provider's receipt.
+  public var options: [Option] = []
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -1240,7 +1243,7 @@ nonisolated extension Charge: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".Report"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}smscid\0\u{1}error\0\u{3}reason_text\0\u{3}submitted_at\0\u{3}done_at\0\u{1}connector\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}status\0\u{1}smscid\0\u{1}error\0\u{3}reason_text\0\u{3}submitted_at\0\u{3}done_at\0\u{1}connector\0\u{2}-options\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1255,6 +1258,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
       case 5: try { try decoder.decodeSingularSFixed64Field(value: &self.submittedAt) }()
       case 6: try { try decoder.decodeSingularSFixed64Field(value: &self.doneAt) }()
       case 7: try { try decoder.decodeSingularStringField(value: &self.connector) }()
+      case 52: try { try decoder.decodeRepeatedMessageField(value: &self.options) }()
       default: break
       }
     }
@@ -1282,6 +1286,9 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
     if !self.connector.isEmpty {
       try visitor.visitSingularStringField(value: self.connector, fieldNumber: 7)
     }
+    if !self.options.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.options, fieldNumber: 52)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1293,6 +1300,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
     if lhs.submittedAt != rhs.submittedAt {return false}
     if lhs.doneAt != rhs.doneAt {return false}
     if lhs.connector != rhs.connector {return false}
+    if lhs.options != rhs.options {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

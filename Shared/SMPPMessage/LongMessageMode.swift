@@ -13,9 +13,6 @@ public enum LongMessageMode: String, Sendable, Hashable, CaseIterable {
     case payload = "PAYLOAD"
     /// Not at all: such a message is refused.
     case reject = "REJECT"
-
-    /// In any case; nil when it is none of these.
-    public init?(keyword: String) { self.init(rawValue: keyword.uppercased()) }
 }
 
 /// `esm_class`, bits 1 and 0 (SMPP 3.4 §5.2.12): a connector's MESSAGEMODE.
@@ -25,17 +22,6 @@ public enum MessagingMode: UInt8, Sendable, Hashable, CaseIterable {
     case datagram = 1
     case transaction = 2
     case storeAndForward = 3
-
-    /// `DEFAULT`, `DATAGRAM`, `TRANSACTION` (or `FORWARD`), `STORE` (or `STOREANDFORWARD`), in any case, or the number.
-    public init?(keyword: String) {
-        switch keyword.uppercased() {
-        case "DEFAULT", "0": self = .default
-        case "DATAGRAM", "1": self = .datagram
-        case "TRANSACTION", "FORWARD", "2": self = .transaction
-        case "STORE", "STOREANDFORWARD", "3": self = .storeAndForward
-        default: return nil
-        }
-    }
 }
 
 /// How a connector writes messages.

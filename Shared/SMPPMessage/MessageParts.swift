@@ -54,11 +54,16 @@ extension MessageWriter {
         return segments.map { segment in
             MessagePart(
                 userData: segment.userData, hasUserDataHeader: !segment.udh.isEmpty, isPayload: false, dataCoding: content.dataCoding,
-                sar: options.longMessage == .sar ? segment.part : nil)
+                sar: options.longMessage == .sar ? segment.part.map { wide($0, reference) } : nil)
         }
     }
 
     // MARK: Inside
+
+    /// sar_msg_ref_num has 16 bits, whatever the header has that the SMSC makes of it.
+    private static func wide(_ part: UserDataHeader.Concatenation, _ reference: UInt16) -> UserDataHeader.Concatenation {
+        UserDataHeader.Concatenation(reference: reference, total: part.total, sequence: part.sequence, isWide: true)
+    }
 
     private enum Kind {
         case text(EncodedText)

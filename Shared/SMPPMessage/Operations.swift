@@ -15,6 +15,18 @@ public struct Replacement: Sendable, Equatable {
     /// Replace_sm has no data_coding: it is that of the original, and so is its header flag.
     public var body: Body
     public var parts: UInt32
+
+    /// What replaces the original's, as a message: for the record of an order. 0 says "as it was".
+    public var message: ShortMessage {
+        var message = ShortMessage()
+        message.body = self.body
+        message.parts = self.parts
+        message.reportRequest = self.reportRequest
+        message.intermediateReports = self.intermediateReports
+        message.scheduledAt = self.scheduledAt ?? 0
+        message.expiresAt = self.expiresAt ?? 0
+        return message
+    }
 }
 
 /// A client's wish to cancel (§4.9).
@@ -67,7 +79,4 @@ extension MessageReader {
             messageID: messageID, finalDate: isFinal && finalAt > 0 ? SMPPTime.absolute(finalAt) : "",
             messageState: MessageState(status), errorCode: UInt8(clamping: error))
     }
-
-    /// What a provider's query_sm_resp says.
-    public static func status(of answer: QuerySmResp) -> Status { Status(answer.messageState) }
 }

@@ -97,6 +97,8 @@ public enum Reports {
         message.source = original.hasClientDestination ? original.clientDestination : original.destination
         message.destination = original.source
         message.report = report
+        message.report.options = []
+        message.options = report.options
         message.times.accepted = now
         message.clientReference = original.clientReference
         if original.hasReportCallback { message.reportCallback = original.reportCallback }

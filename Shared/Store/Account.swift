@@ -1,3 +1,4 @@
+import Configuration
 import Database
 public import Pricing
 
@@ -74,11 +75,32 @@ public struct LoginRecord: Sendable {
     public let account: Account
     public let access: [AccessRow]
     let password: String?
+    /// Its password is that of a users' file, not the account's own.
+    private(set) var isOfFile = false
     let md5Password: String?
     let scryptPassword: String?
 
     /// True when the password is kept in one of EMG's old ways.
-    public var needsUpgrade: Bool { scryptPassword == nil }
+    public var needsUpgrade: Bool { scryptPassword == nil && !isOfFile }
+
+    init(account: Account, access: [AccessRow], password: String?, md5Password: String?, scryptPassword: String?) {
+        self.account = account
+        self.access = access
+        self.password = password
+        self.md5Password = md5Password
+        self.scryptPassword = scryptPassword
+    }
+
+    /// The account with the password of a users' file; without access rows of its own it may come from anywhere.
+    init(ofFile record: LoginRecord, password: Secret, connector: String) {
+        account = record.account
+        let anywhere = AccessRow(id: 0, ipaddress: nil, ipmask: nil, ipstr: "0.0.0.0/0", ipwidth: 0, connector: connector)
+        access = record.access.isEmpty ? [anywhere] : record.access
+        self.password = password.revealed
+        isOfFile = true
+        md5Password = nil
+        scryptPassword = nil
+    }
 }
 
 /// How a login ends.

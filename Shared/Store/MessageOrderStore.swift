@@ -69,7 +69,8 @@ public enum MessageOrderStore {
                     AS due,
                 COALESCE((SELECT optionvalue::bigint FROM messageoption p WHERE p.msgid = r.msgid AND p.optionname = 'DLR'), 0) AS dlr,
                 COALESCE((SELECT optionvalue::bigint FROM messageoption p WHERE p.msgid = r.msgid AND p.optionname = 'DCS'), 0) AS dcs,
-                o.kind
+                COALESCE(o.kind, (SELECT q.kind FROM queue_order q WHERE q.msgid = r.msgid AND q.state IN ('granted', 'ended')
+                    ORDER BY q.kind LIMIT 1)) AS kind
             FROM routelog r JOIN unnest($1::bigint[], $2::text[]) AS w(id, account) ON r.msgid = w.id AND r.username = w.account
             LEFT JOIN message_order o ON o.msgid = r.msgid
             WHERE r.msgid = ANY($1::bigint[]) AND r.msgtype = 1

@@ -1,8 +1,11 @@
 import Bus
+import Charset
 import Configuration
 import Message
 import SMPP
+import SMPPMessage
 import ServiceKit
+import Store
 import SwiftProtobuf
 import Testing
 
@@ -75,6 +78,22 @@ struct `Ids of messages` {
             let key = keys.receipt(receipt(first + number))
             #expect(key == answered[number])
         }
+    }
+
+    @Test func `what was known before holds from the first receipt on, until receipts say otherwise`() {
+        let rule = MessageIDRule(answerBase: 16, receiptBase: 10, isUppercase: true, width: 0)
+        var keys = MessageIDKeys(OutgoingOptions(), known: rule)
+        let key = keys.receipt("6699")
+        #expect(key == "1A2B")
+        // The provider writes both alike now.
+        for number in 90_000..<90_020 {
+            let answered = keys.response(String(number))
+            let reported = keys.receipt(String(number))
+            #expect(answered == reported)
+        }
+        #expect(keys.isSettled && keys.rule == nil)
+        let alike = keys.receipt("6699")
+        #expect(alike == "6699")
     }
 
     @Test func `a least length compares the ends`() {
@@ -164,8 +183,41 @@ struct `Long messages as the connector wants them` {
         #expect(sar[1].tlvs[.sarMsgRefNum] == [0x23, 0x45])
         let payload = try Self.parts { $0.longMessages = .payload }
         #expect(payload.count == 1 && payload[0].tlvs[.messagePayload] == Array(Self.text.utf8) && payload[0].shortMessage.isEmpty)
-        #expect(throws: PartWriter.Unwritable.self) { try Self.parts { $0.longMessages = .reject } }
+        #expect(throws: MessageWriter.Unwritable.self) { try Self.parts { $0.longMessages = .reject } }
         #expect(try Self.parts({ $0.longMessages = .reject }, text: "short").count == 1)
+    }
+
+    private static func written(_ text: String, _ options: OutgoingOptions = .init(), _ change: (inout SMPPOptions) -> Void) throws
+        -> [SubmitSm]
+    {
+        var smpp = SMPPOptions()
+        change(&smpp)
+        var message = ShortMessage()
+        message.msgid = 1
+        message.body.text = text
+        message.priority = 2
+        message.destination.number = "46701234567"
+        return try PartWriter(options, smpp).submitSms(for: message)
+    }
+
+    @Test func `messaging modes, another recipient, and no priority where it is not wanted`() throws {
+        let plain = try Self.written("hello") { _ in }
+        #expect(plain[0].esmClass.rawValue & 3 == 0 && plain[0].priorityFlag == 2 && plain[0].destinationAddr.value == "46701234567")
+        let other = try Self.written("hello") {
+            $0.messageMode = .storeAndForward
+            $0.forcedDestination = "46709999999"
+            $0.usesPriority = false
+        }
+        #expect(other[0].esmClass.rawValue & 3 == 3 && other[0].priorityFlag == 0 && other[0].destinationAddr.value == "46709999999")
+    }
+
+    @Test func `national tables where the connector offers them, UCS-2 else`() throws {
+        let text = "Yarın saat dokuzda görüşürüz"
+        #expect(try Self.written(text) { _ in }[0].dataCoding.rawValue == 8)
+        let turkish = try Self.written(text) { $0.nationalLanguages = ["turkish"] }
+        #expect(turkish[0].dataCoding.rawValue == 0 && turkish[0].esmClass.hasUserDataHeader)
+        #expect(turkish[0].shortMessage.starts(with: [3, 0x24, 1, 1]) || turkish[0].shortMessage.starts(with: [3, 0x25, 1, 1]))
+        #expect(SMPPOptions.languages.compactMap { NationalLanguage(name: $0) } == NationalLanguage.allCases)
     }
 
     @Test func `the provider's own alphabet, data_coding, service type and source address`() throws {

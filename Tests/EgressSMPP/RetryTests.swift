@@ -61,7 +61,8 @@ struct `Retries after a passing error` {
         var queue = SubmitQueue<Int>()
         queue.append(claim: Self.claim, message: Self.message(), parts: [10, 11, 12, 13])
         let slots = Self.take(3, &queue)
-        #expect(queue.putOff(slots[1], by: Self.refusal) == false)
+        let leavesNow = queue.putOff(slots[1], by: Self.refusal)
+        #expect(!leavesNow)
         // The fourth part is not sent any more, and one whose session ended is not given back.
         #expect(Self.take(1, &queue).isEmpty)
         let leaving = queue.giveBack([slots[2]])
@@ -72,14 +73,16 @@ struct `Retries after a passing error` {
             return
         }
         #expect(slots[0].outgoing.smscids == ["a", nil, nil, nil])
-        #expect(!queue.putOff(slots[1], by: Self.refusal) && !queue.fail(slots[0]))
+        let (again, failed) = (queue.putOff(slots[1], by: Self.refusal), queue.fail(slots[0]))
+        #expect(!again && !failed)
     }
 
     @Test func `a lost session lets it leave too`() throws {
         var queue = SubmitQueue<Int>()
         queue.append(claim: Self.claim, message: Self.message(), parts: [10, 11])
         let slots = Self.take(2, &queue)
-        #expect(!queue.putOff(slots[0], by: Self.refusal))
+        let leavesNow = queue.putOff(slots[0], by: Self.refusal)
+        #expect(!leavesNow)
         let leaving = queue.giveBack([slots[1]])
         #expect(leaving.count == 1 && leaving.first === slots[0].outgoing)
     }

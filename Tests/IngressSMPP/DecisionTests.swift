@@ -88,13 +88,42 @@ import Testing
             ("it waits for its time", message(), DeskDecision.order(.cancel, due: now + 60_000, replacement: nil)),
             ("it was cancelled before", message(order: .cancel), .answer(.done)),
             ("it was replaced before", message(order: .replace), .order(.cancel, due: now + 60_000, replacement: nil)),
-            ("it was never scheduled", message(due: nil), .answer(.refused(.cancelFailed))),
+            ("it was never scheduled", message(due: nil), .ask(.cancel, replacement: nil)),
             ("it fires just now", message(due: now + 1_500), .answer(.refused(.cancelFailed))),
-            ("it has fired", message(status: .queued, due: now - 1), .answer(.refused(.cancelFailed))),
+            ("it has just fired", message(status: .queued, due: now - 1), .answer(.refused(.cancelFailed))),
+            ("it fired long ago", message(due: now - 5_000), .ask(.cancel, replacement: nil)),
+            ("a provider has it", message(status: .submitted, due: nil), .answer(.refused(.cancelFailed))),
             ("it is delivered", message(status: .delivered), .answer(.refused(.cancelFailed))),
         ] as [(String, OwnMessage, DeskDecision)])
-    func `only what waits for its scheduled time can be cancelled`(name: String, message: OwnMessage, decision: DeskDecision) {
+    func `only what waits for its time, or for a provider, can be cancelled`(name: String, message: OwnMessage, decision: DeskDecision) {
         #expect(Self.decide(.cancel(destination: ""), message) == decision)
+    }
+
+    @Test func `a message that waits for a provider gets another text, but no time`() {
+        guard case .ask(.replace, let new?) = Self.decide(Self.replace("new text"), Self.message(due: nil)) else {
+            Issue.record("no replacement")
+            return
+        }
+        #expect(new.body.text == "new text" && new.reportRequest == ReportRequest.none)
+        let later = Self.decide(Self.replace("x", schedule: "000000010000000R"), Self.message(due: nil))
+        #expect(later == .answer(.refused(.invalidScheduledDelivery)))
+    }
+
+    @Test(
+        arguments: [
+            ("not every owner has read it", QueueOrderStore.Standing(state: .asked, isLate: false, isHeld: true), 6, false, .wait),
+            ("there is no owner", .init(state: .asked, isLate: false, isHeld: true), nil, false, .wait),
+            ("one holds it", .init(state: .asked, isLate: false, isHeld: true), 7, false, .grant),
+            ("nobody has it", .init(state: .asked, isLate: false, isHeld: false), 8, false, .askLog),
+            ("one sent it", .init(state: .asked, isLate: true, isHeld: true), 7, false, .refuse),
+            ("it takes too long", .init(state: .asked, isLate: false, isHeld: true), 7, true, .refuse),
+            ("an owner gave it up", .init(state: .refused, isLate: false, isHeld: true), 7, false, .refuse),
+            ("it is no more", nil, 7, false, .refuse),
+        ] as [(String, QueueOrderStore.Standing?, Int64?, Bool, QueueOrders.Verdict)])
+    func `an order stands when nobody sends the message any more and nobody has sent it`(
+        name: String, standing: QueueOrderStore.Standing?, seen: Int64?, isOverdue: Bool, verdict: QueueOrders.Verdict
+    ) {
+        #expect(QueueOrders.judge(standing, id: 7, seen: seen, isOverdue: isOverdue) == verdict)
     }
 
     @Test func `addresses that are given must be the message's`() {

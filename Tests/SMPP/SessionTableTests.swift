@@ -65,18 +65,18 @@ import Testing
     private static let smscTable: [(CommandID, String)] = [
         (.bindTransmitter, "aBBBBBnn."), (.bindReceiver, "aBBBBBnn."), (.bindTransceiver, "aBBBBBnn."),
         (.unbind, "nnuuuuu.."), (.enquireLink, "eeeeeeee."),
-        (.submitSm, "nndndqnn."), (.submitMulti, "nndndqnn."), (.dataSm, "nndndqnn."), (.querySm, "nndndqnn."),
-        (.cancelSm, "nndndqnn."), (.replaceSm, "nndndqnn."), (.broadcastSm, "nndndqnn."), (.queryBroadcastSm, "nndndqnn."),
-        (.cancelBroadcastSm, "nndndqnn."),
+        (.submitSm, "nndndqqn."), (.submitMulti, "nndndqqn."), (.dataSm, "nndndqqn."), (.querySm, "nndndqqn."),
+        (.cancelSm, "nndndqqn."), (.replaceSm, "nndndqqn."), (.broadcastSm, "nndndqqn."), (.queryBroadcastSm, "nndndqqn."),
+        (.cancelBroadcastSm, "nndndqqn."),
         (.deliverSm, "nnnnnnnn."), (.outbind, "NNNNNNNN."), (.alertNotification, "NNNNNNNN."),
     ]
     private static let esmeTable: [(CommandID, String)] = [
         (.bindTransmitter, "nBBBBBnn."), (.bindReceiver, "nBBBBBnn."), (.bindTransceiver, "nBBBBBnn."),
         (.unbind, "nnuuuuu.."), (.enquireLink, "eeeeeeee."),
-        (.submitSm, "nnnnnnnn."), (.submitMulti, "nnnnnnnn."), (.dataSm, "nnnddqnn."), (.querySm, "nnnnnnnn."),
+        (.submitSm, "nnnnnnnn."), (.submitMulti, "nnnnnnnn."), (.dataSm, "nnnddqqn."), (.querySm, "nnnnnnnn."),
         (.cancelSm, "nnnnnnnn."), (.replaceSm, "nnnnnnnn."), (.broadcastSm, "nnnnnnnn."), (.queryBroadcastSm, "nnnnnnnn."),
         (.cancelBroadcastSm, "nnnnnnnn."),
-        (.deliverSm, "nnnddqnn."), (.outbind, "dNNNNNNN."), (.alertNotification, "NNNddQNN."),
+        (.deliverSm, "nnnddqqn."), (.outbind, "dNNNNNNN."), (.alertNotification, "NNNddQQN."),
     ]
 
     @Test(arguments: [TestSession.Role.smsc, .esme])

@@ -167,12 +167,4 @@ import Testing
         #expect(pdu.dataCoding == .smscDefault)
         #expect(pdu.shortMessage == [0xE7, 0x40])
     }
-
-    @Test func `keywords name modes in any case`() {
-        #expect(LongMessageMode(keyword: "sar") == .sar)
-        #expect(LongMessageMode(keyword: "split") == nil)
-        #expect(MessagingMode(keyword: "Datagram") == .datagram)
-        #expect(MessagingMode(keyword: "3") == .storeAndForward)
-        #expect(MessagingMode(keyword: "x") == nil)
-    }
 }

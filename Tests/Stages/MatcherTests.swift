@@ -70,6 +70,21 @@ import Testing
         #expect(
             try Self.reports(transform.process([received(5, Self.receipt("d1", .undeliverable))])).isEmpty, "a replay of an earlier part")
 
+        // What vendors' parameters say goes to the client, and again after a crash; not into the log.
+        _ = try transform.process([submitted(9, Self.submission(40, ["v"]))])
+        var told = Self.receipt("v")
+        var option = Option()
+        option.name = "TLV:0x1401"
+        option.value = "0A0B"
+        told.options = [option]
+        for matcher in [transform, fresh()] {
+            let output = try matcher.process([received(90, told)])
+            let report = try #require(try StageFixtures.records(ShortMessage.self, of: output, to: Topics.queue("in")).first)
+            #expect(report.origMsgid == 40 && report.options == [option] && report.report.options.isEmpty)
+            let events = try StageFixtures.records(Event.self, of: output, to: Topics.events)
+            #expect(events.allSatisfy { $0.report.options.isEmpty })
+        }
+
         // An intermediate report is news for the log only.
         _ = try transform.process([submitted(4, Self.submission(5, ["e"]))])
         let buffered = try transform.process([received(7, Self.receipt("e", .buffered))])

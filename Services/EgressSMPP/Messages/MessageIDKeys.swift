@@ -1,4 +1,5 @@
 import Configuration
+import Store
 
 /// Makes one key of the two spellings of a provider's message id: `1A2B` in its answer, `0000006699` in its receipt. Pure.
 ///
@@ -9,13 +10,7 @@ struct MessageIDKeys {
     private typealias Spelling = OutgoingOptions.MessageIDStyle.Spelling
 
     /// How a receipt's id becomes the answer's.
-    struct Rule: Equatable {
-        var response: Int
-        var receipt: Int
-        var isUppercase = false
-        /// Digits of an answer that is padded with zeros; 0 = none is.
-        var width = 0
-    }
+    typealias Rule = MessageIDRule
 
     private static let remembered = 4_096
     private static let votesToSettle = 16
@@ -35,10 +30,15 @@ struct MessageIDKeys {
     private(set) var rule: Rule?
     private(set) var isSettled = false
 
-    init(_ options: OutgoingOptions) {
+    /// - Parameter known: what was found out before this process began. It is believed until receipts say otherwise.
+    init(_ options: OutgoingOptions, known: Rule? = nil) {
         style = options.messageIDs
         matchLength = options.idMatchLength
-        if case .fixed = style { isSettled = true }
+        if case .fixed = style {
+            isSettled = true
+        } else {
+            rule = known
+        }
     }
 
     /// The key of an id in an answer to a submit.
@@ -81,7 +81,10 @@ struct MessageIDKeys {
         }
         if known.contains(id) {
             sameVotes += 1
-            if sameVotes >= MessageIDKeys.votesToSettle, ruleVotes == 0 { settle() }
+            if sameVotes >= MessageIDKeys.votesToSettle, ruleVotes == 0 {
+                rule = nil
+                settle()
+            }
             return id
         }
         for (response, receipt) in MessageIDKeys.bases {
@@ -89,7 +92,7 @@ struct MessageIDKeys {
             let isPadded = answer.first == "0" && answer.count > 1
             vote(
                 Rule(
-                    response: response, receipt: receipt, isUppercase: answer.contains { $0.isUppercase },
+                    answerBase: response, receiptBase: receipt, isUppercase: answer.contains { $0.isUppercase },
                     width: isPadded ? answer.count : 0))
             return answer
         }
@@ -99,7 +102,7 @@ struct MessageIDKeys {
     private mutating func vote(_ found: Rule) {
         // An answer of digits only says nothing of its letters' case.
         var found = found
-        if let rule, rule.response == found.response, rule.receipt == found.receipt {
+        if let rule, rule.answerBase == found.answerBase, rule.receiptBase == found.receiptBase {
             found.isUppercase = rule.isUppercase || found.isUppercase
             found.width = max(rule.width, found.width)
             ruleVotes += 1
@@ -136,8 +139,8 @@ struct MessageIDKeys {
     }
 
     private static func respell(_ id: String, _ rule: Rule) -> String? {
-        guard let hex = number(id, rule.receipt), let value = UInt64(hex, radix: 16) else { return nil }
-        let text = String(value, radix: rule.response, uppercase: rule.isUppercase)
+        guard let hex = number(id, rule.receiptBase), let value = UInt64(hex, radix: 16) else { return nil }
+        let text = String(value, radix: rule.answerBase, uppercase: rule.isUppercase)
         return text.count < rule.width ? String(repeating: "0", count: rule.width - text.count) + text : text
     }
 }

@@ -220,9 +220,20 @@ final class ProviderHandler: ChannelInboundHandler {
             registeredDelivery: data.registeredDelivery, dataCoding: data.dataCoding, tlvs: data.tlvs)
     }
 
-    /// Its system_id and password are the provider's own; the connection itself says who may reach us, so they are only logged.
+    /// Only who knows what OUTBINDSYSTEMID and OUTBINDPASSWORD say, where they are set, is told our own password.
     private func outbindCame(_ outbind: Outbind) {
         guard awaitsOutbind, session.state == .open else { return }
+        let smpp = connector.configuration.smpp
+        let isExpected =
+            (smpp.outbindSystemID.map { $0 == outbind.systemID } ?? true)
+            && (smpp.outbindPassword.map { $0.matches(outbind.password) } ?? true)
+        guard isExpected else {
+            connector.logger.warning(
+                "outbind refused: its system_id or password is not the provider's", metadata: log(["system_id": "\(outbind.systemID)"]))
+            why = "the outbind was not the provider's"
+            context?.close(promise: nil)
+            return
+        }
         connector.logger.info("outbind from the provider", metadata: log(["system_id": "\(outbind.systemID)"]))
         bind()
     }

@@ -1,6 +1,7 @@
 import Ingress
 import NIOCore
 import SMPP
+import SMPPMessage
 import Store
 
 /// query_sm, cancel_sm and replace_sm: to the desk, which answers later.
@@ -8,9 +9,13 @@ extension ESMEHandler {
     func asked(_ query: QuerySm, _ pdu: PDU) { ask(.query, query.messageID, query.sourceAddr, pdu) }
 
     func asked(_ cancel: CancelSm, _ pdu: PDU) {
-        // SMPP 3.4 §4.9.1: without an id all messages between two addresses are meant; we cancel by id only.
-        guard !cancel.messageID.isEmpty else { return refuse(pdu, .cancelFailed) }
-        ask(.cancel(destination: cancel.destinationAddr.value), cancel.messageID, cancel.sourceAddr, pdu)
+        do throws(MessageReader.Refusal) {
+            // SMPP 3.4 §4.9.1: without an id all messages between two addresses are meant; we cancel by id only.
+            guard let id = try MessageReader.cancellation(from: cancel).messageID else { return refuse(pdu, .cancelFailed) }
+            ask(.cancel(destination: cancel.destinationAddr.value), id, cancel.sourceAddr, pdu)
+        } catch {
+            refuse(pdu, error.status)
+        }
     }
 
     func asked(_ replace: ReplaceSm, _ pdu: PDU) { ask(.replace(replace), replace.messageID, replace.sourceAddr, pdu) }

@@ -102,6 +102,7 @@ extension ESMEHandler {
     private func read(_ submit: SubmitSm, _ account: Account, now: Int64) throws(MessageReader.Refusal) -> ShortMessage {
         var message = try MessageReader.message(from: submit, now: now)
         message.msgid = connector.shared.ids.next(now: now)
+        if !connector.configuration.smpp.usesPriority { message.priority = 0 }
         message.inConnector = connector.name
         message.account = account.username
         if let forced = account.forcedSource, !forced.isEmpty { message.source = MessageReader.address(forced) }

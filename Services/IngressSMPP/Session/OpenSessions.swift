@@ -14,28 +14,42 @@ final class OpenSessions: Sendable {
     /// Connections that are bound to nothing (yet) may be as many again as sessions, and some more.
     private static let spare = 100
 
-    private let entries = Mutex<[ObjectIdentifier: Entry]>([:])
+    private struct State: Sendable {
+        var entries: [ObjectIdentifier: Entry] = [:]
+        var isOver = false
+    }
+
+    private let state = Mutex(State())
     private let maxConnections: Int
 
     /// - Parameter limit: INSTANCES.
     init(limit: Int) { maxConnections = limit * 2 + OpenSessions.spare }
 
-    var hasRoom: Bool { entries.withLock { $0.count < maxConnections } }
+    var hasRoom: Bool { state.withLock { $0.entries.count < maxConnections && !$0.isOver } }
 
     /// Called on the channel's event loop.
     func add(_ handler: NIOLoopBound<ESMEHandler>, _ channel: any Channel) {
         let key = ObjectIdentifier(channel)
-        entries.withLock { $0[key] = Entry(handler: handler, channel: channel) }
-        channel.closeFuture.whenComplete { [self] _ in _ = entries.withLock { $0.removeValue(forKey: key) } }
+        let isOver = state.withLock { state in
+            if !state.isOver { state.entries[key] = Entry(handler: handler, channel: channel) }
+            return state.isOver
+        }
+        // Accepted when the listener was about to close: nobody would end it, and the client is better off with the next one.
+        guard !isOver else { return channel.close(promise: nil) }
+        channel.closeFuture.whenComplete { [self] _ in _ = state.withLock { $0.entries.removeValue(forKey: key) } }
     }
 
     /// Unbinds every session and waits until they are gone, or patience ends.
     func shutdown() async {
-        for entry in entries.withLock({ Array($0.values) }) {
+        let open = state.withLock { state in
+            state.isOver = true
+            return Array(state.entries.values)
+        }
+        for entry in open {
             entry.channel.eventLoop.execute { entry.handler.value.shutdown() }
         }
         let deadline = ContinuousClock.now + OpenSessions.patience
-        while !(entries.withLock { $0.isEmpty }), ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
-        for entry in entries.withLock({ Array($0.values) }) { entry.channel.close(promise: nil) }
+        while !(state.withLock { $0.entries.isEmpty }), ContinuousClock.now < deadline { try? await Task.sleep(for: .milliseconds(20)) }
+        for entry in state.withLock({ Array($0.entries.values) }) { entry.channel.close(promise: nil) }
     }
 }

@@ -26,30 +26,47 @@ extension DeskDecision {
             if !destination.isEmpty, destination != message.destination { return .answer(.refused(.cancelFailed)) }
             // Said twice is as good as once.
             if message.order == .cancel { return .answer(.done) }
-            guard let due = waitsUntil(message, now) else { return .answer(.refused(.cancelFailed)) }
-            return .order(.cancel, due: due, replacement: nil)
+            switch place(message, now) {
+            case .scheduled(let due): return .order(.cancel, due: due, replacement: nil)
+            case .underWay: return .ask(.cancel, replacement: nil)
+            case .gone: return .answer(.refused(.cancelFailed))
+            }
         case .replace(let replace):
-            guard message.order != .cancel, let due = waitsUntil(message, now) else { return .answer(.refused(.replaceFailed)) }
-            return replacement(replace, message, due: due, now: now)
+            guard message.order != .cancel else { return .answer(.refused(.replaceFailed)) }
+            switch place(message, now) {
+            case .scheduled(let due): return replacement(replace, message, due: due, now: now)
+            case .underWay: return replacement(replace, message, due: nil, now: now)
+            case .gone: return .answer(.refused(.replaceFailed))
+            }
         }
     }
 
-    /// When it fires; nil where it does not wait for a scheduled time any more, or never did.
-    private static func waitsUntil(_ message: OwnMessage, _ now: Int64) -> Int64? {
-        guard message.status <= Int64(Status.accepted.rawValue), let due = message.due, due > now + marginMilliseconds else { return nil }
-        return due
+    private enum Place {
+        /// It fires then.
+        case scheduled(due: Int64)
+        /// Between its acceptance (or its scheduled time) and a provider.
+        case underWay
+        case gone
     }
 
-    private static func replacement(_ replace: ReplaceSm, _ message: OwnMessage, due: Int64, now: Int64) -> DeskDecision {
-        // replace_sm has no data_coding: the text is written as the original's was.
-        var submit = SubmitSm(
-            sourceAddr: replace.sourceAddr, destinationAddr: SMEAddress(ton: .unknown, npi: .unknown, value: message.destination),
-            scheduleDeliveryTime: replace.scheduleDeliveryTime, validityPeriod: replace.validityPeriod,
-            registeredDelivery: replace.registeredDelivery,
-            dataCoding: DataCoding(rawValue: UInt8(truncatingIfNeeded: message.dataCoding)), shortMessage: replace.shortMessage)
-        submit.tlvs = replace.tlvs
+    private static func place(_ message: OwnMessage, _ now: Int64) -> Place {
+        guard message.status < Int64(Status.submitted.rawValue) else { return .gone }
+        guard let due = message.due else { return .underWay }
+        if due > now + marginMilliseconds, message.status <= Int64(Status.accepted.rawValue) { return .scheduled(due: due) }
+        // About to fire, or just fired: it is in nobody's hands for a moment.
+        return due < now - marginMilliseconds ? .underWay : .gone
+    }
+
+    /// - Parameter due: when it fires; nil where it does not wait for a time.
+    private static func replacement(_ replace: ReplaceSm, _ message: OwnMessage, due: Int64?, now: Int64) -> DeskDecision {
+        let coding = DataCoding(rawValue: UInt8(truncatingIfNeeded: message.dataCoding))
         do throws(MessageReader.Refusal) {
-            let new = try MessageReader.message(from: submit, now: now)
+            let new = try MessageReader.replacement(from: replace, originalDataCoding: coding, now: now).message
+            guard let due else {
+                // What was priced and queued already does not wait for a time again.
+                guard new.scheduledAt == 0 else { return .answer(.refused(.invalidScheduledDelivery)) }
+                return .ask(.replace, replacement: new)
+            }
             // It comes out of its queue at its old time: a later one it can wait for, an earlier one is past.
             if new.scheduledAt != 0, new.scheduledAt < due { return .answer(.refused(.invalidScheduledDelivery)) }
             return .order(.replace, due: max(due, new.scheduledAt), replacement: new)
@@ -60,20 +77,12 @@ extension DeskDecision {
 
     private static func state(_ message: OwnMessage) -> DeskAnswer {
         let status = Status(rawValue: Int(message.status)) ?? .unknown
-        let state: MessageState =
-            switch status {
-            case .delivered: .delivered
-            case .relayed: .accepted
-            case .expired: .expired
-            case .deleted: .deleted
-            case .failed, .undeliverable: .undeliverable
-            case .rejected: .rejected
-            // 5.0 has a state of its own for it; in 3.4 what waits is on its way.
-            case .unspecified, .accepted, .routed, .queued, .submitted, .buffered: message.order == .cancel ? .deleted : .enroute
-            case .unknown, .UNRECOGNIZED: .unknown
-            }
-        let ended = status.isFinal ? message.endedAt.map { SMPPTime.absolute($0) } : nil
-        return .state(state, finalDate: ended ?? "", error: UInt8(exactly: message.reason) ?? 0)
+        // It is called off, whenever it comes out of its queue.
+        if !status.isFinal, message.order == .cancel { return .state(.deleted, finalDate: "", error: 0) }
+        let answer = MessageReader.queryAnswer(
+            messageID: "", status: status == .unspecified ? .accepted : status, finalAt: message.endedAt ?? 0,
+            error: Int(clamping: message.reason))
+        return .state(answer.messageState, finalDate: answer.finalDate, error: answer.errorCode)
     }
 
     /// What the end of a cancelled message needs of it.

@@ -47,6 +47,8 @@ package enum DeskDecision: Equatable {
     case answer(DeskAnswer)
     /// The log has no such message yet; it is so young that it may come.
     case askAgain
-    /// To be written, and then answered with `done`.
+    /// It waits for its time: to be written, and then answered with `done`.
     case order(MessageOrder.Kind, due: Int64, replacement: ShortMessage?)
+    /// It may be on its way to a provider: the owners of the queues are to be asked.
+    case ask(MessageOrder.Kind, replacement: ShortMessage?)
 }

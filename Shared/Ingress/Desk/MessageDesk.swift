@@ -10,7 +10,8 @@ import Synchronization
 
 /// Answers query_sm, cancel_sm and replace_sm from PostgreSQL: off the event loops, in batches, and only so many at a time.
 ///
-/// A cancellation, or a replacement, is an order in `message_order` that is read when the scheduled message fires (Services/Delay).
+/// A cancellation, or a replacement, of a message that waits for its time is an order in `message_order`, which is read when it fires
+/// (Services/Delay). Of one that is on its way to a provider it is asked of the owners of the queues (`QueueOrders`).
 package final class MessageDesk: Sendable {
     /// Requests that may wait; the next is refused.
     private static let maxPending = 1_000
@@ -26,6 +27,8 @@ package final class MessageDesk: Sendable {
 
     private struct State {
         var pending: [Pending] = []
+        /// Orders that the owners of the queues were asked for.
+        var asked = 0
         var isWorking = false
     }
 
@@ -33,6 +36,7 @@ package final class MessageDesk: Sendable {
     private let intake: Intake
     private let ids: SharedMessageIDs
     private let logger: Logger
+    private let orders: QueueOrders
     private let state = Mutex(State())
 
     package init(_ environment: ServiceEnvironment, intake: Intake, ids: SharedMessageIDs) {
@@ -40,6 +44,7 @@ package final class MessageDesk: Sendable {
             url: environment.databaseURL, applicationName: "\(environment.instance)/desk", statementTimeoutMilliseconds: 5_000)
         self.intake = intake
         self.ids = ids
+        orders = QueueOrders(environment, database: database)
         logger = environment.logger
     }
 
@@ -48,7 +53,7 @@ package final class MessageDesk: Sendable {
     package func ask(_ request: DeskRequest, reply: @escaping @Sendable (DeskAnswer) -> Void) -> Bool {
         let pending = Pending(request: request, deadline: monotonicMilliseconds() + MessageDesk.patienceMilliseconds, reply: reply)
         let (isTaken, mustStart) = state.withLock { state in
-            guard state.pending.count < MessageDesk.maxPending else { return (false, false) }
+            guard state.pending.count + state.asked < MessageDesk.maxPending else { return (false, false) }
             state.pending.append(pending)
             defer { state.isWorking = true }
             return (true, !state.isWorking)
@@ -59,28 +64,53 @@ package final class MessageDesk: Sendable {
     }
 
     private func work() async {
+        var asked: [QueueOrders.Asked] = []
         while true {
-            let batch: [Pending] = state.withLock { state in
+            let (batch, mayRest): ([Pending], Bool) = state.withLock { state in
                 let batch = Array(state.pending.prefix(MessageDesk.batch))
                 state.pending.removeFirst(batch.count)
-                if batch.isEmpty { state.isWorking = false }
-                return batch
+                state.asked = asked.count
+                if batch.isEmpty, asked.isEmpty { state.isWorking = false }
+                return (batch, state.pending.isEmpty)
             }
-            guard !batch.isEmpty else { return }
-            let again = await serve(batch)
-            guard !again.isEmpty else { continue }
+            guard !batch.isEmpty || !asked.isEmpty else { return }
+            let again = batch.isEmpty ? [] : await serve(batch, &asked)
+            if !asked.isEmpty { asked = await settle(asked) }
+            guard !again.isEmpty || (mayRest && !asked.isEmpty) else { continue }
             state.withLock { $0.pending += again }
             try? await Task.sleep(for: .milliseconds(100))
         }
     }
 
+    private func settle(_ asked: [QueueOrders.Asked]) async -> [QueueOrders.Asked] {
+        let now = monotonicMilliseconds()
+        do {
+            return try await orders.settle(asked, now: now)
+        } catch {
+            logger.warning("orders about messages not decided", metadata: ["count": "\(asked.count)", "error": "\(error)"])
+            // What nobody decides is refused by the owners of the queues.
+            return asked.filter { order in
+                if now >= order.deadline { order.reply(.refused(.systemError)) }
+                return now < order.deadline
+            }
+        }
+    }
+
     private struct Served: Sendable {
-        var answers: [DeskAnswer?]
+        enum Outcome: Sendable {
+            case answer(DeskAnswer)
+            case askAgain
+            /// The order's id.
+            case asked(Int64, replacement: ShortMessage?)
+        }
+
+        var outcomes: [Outcome]
         var cancelled: [ShortMessage]
     }
 
+    /// - Parameter asked: gets the orders that the owners of the queues are asked for.
     /// - Returns: those whose message may still come into the log.
-    private func serve(_ batch: [Pending]) async -> [Pending] {
+    private func serve(_ batch: [Pending], _ asked: inout [QueueOrders.Asked]) async -> [Pending] {
         let requests = batch.map(\.request)
         let served: Served
         do {
@@ -99,13 +129,16 @@ package final class MessageDesk: Sendable {
         }
         var again: [Pending] = []
         let monotonic = monotonicMilliseconds()
-        for (pending, answer) in zip(batch, served.answers) {
-            if let answer {
-                pending.reply(answer)
-            } else if monotonic >= pending.deadline {
-                pending.reply(.refused(.invalidMessageID))
-            } else {
-                again.append(pending)
+        for (pending, outcome) in zip(batch, served.outcomes) {
+            switch outcome {
+            case .answer(let answer): pending.reply(answer)
+            case .askAgain where monotonic >= pending.deadline: pending.reply(.refused(.invalidMessageID))
+            case .askAgain: again.append(pending)
+            case .asked(let id, let replacement):
+                asked.append(
+                    QueueOrders.Asked(
+                        id: id, request: pending.request, replacement: replacement,
+                        deadline: monotonic + QueueOrders.patienceMilliseconds, reply: pending.reply))
             }
         }
         return again
@@ -115,13 +148,18 @@ package final class MessageDesk: Sendable {
         try connection.transaction {
             let found = try MessageOrderStore.find(connection, requests.map { ($0.msgid, $0.account) })
             var messages = Dictionary(found.map { ($0.msgid, $0) }, uniquingKeysWith: { first, _ in first })
-            var served = Served(answers: [], cancelled: [])
+            var served = Served(outcomes: [], cancelled: [])
             for request in requests {
                 let now = wallClockMilliseconds()
                 let message = messages[request.msgid]
                 switch DeskDecision.decide(request, message, now: now) {
-                case .answer(let answer): served.answers.append(answer)
-                case .askAgain: served.answers.append(nil)
+                case .answer(let answer): served.outcomes.append(.answer(answer))
+                case .askAgain: served.outcomes.append(.askAgain)
+                case .ask(let kind, let replacement):
+                    let id = try QueueOrderStore.ask(
+                        connection, msgid: request.msgid, account: request.account, kind: kind, record: replacement.map { encode($0) } ?? []
+                    )
+                    served.outcomes.append(id.map { .asked($0, replacement: replacement) } ?? .answer(.refused(request.wish.failure)))
                 case .order(let kind, let due, let replacement):
                     guard
                         let message,
@@ -129,25 +167,30 @@ package final class MessageDesk: Sendable {
                             connection, msgid: request.msgid, account: request.account, kind: kind, due: due,
                             record: replacement.map { encode($0) } ?? [])
                     else {
-                        served.answers.append(.refused(request.wish.failure))
+                        served.outcomes.append(.answer(.refused(request.wish.failure)))
                         continue
                     }
                     if let replacement {
-                        let body = replacement.body
-                        try MessageOrderStore.replaceBody(
-                            connection, msgid: request.msgid, body: body.encoding == .binary ? hexText(body.data) : body.text,
-                            udh: body.udh.isEmpty ? nil : hexText(body.udh), parts: Int(replacement.parts))
+                        try log(replacement, of: request.msgid, connection)
                     } else {
                         served.cancelled.append(DeskDecision.cancelled(message, account: request.account))
                     }
                     // Another request of this batch may be about the same message.
                     messages[request.msgid]?.order = kind
                     messages[request.msgid]?.due = due
-                    served.answers.append(.done)
+                    served.outcomes.append(.answer(.done))
                 }
             }
             return served
         }
+    }
+
+    /// The log shows what will be sent.
+    static func log(_ replacement: ShortMessage, of msgid: Int64, _ connection: Connection) throws(DatabaseError) {
+        let body = replacement.body
+        try MessageOrderStore.replaceBody(
+            connection, msgid: msgid, body: body.encoding == .binary ? hexText(body.data) : body.text,
+            udh: body.udh.isEmpty ? nil : hexText(body.udh), parts: Int(replacement.parts))
     }
 
     private static func hexText(_ bytes: some Sequence<UInt8>) -> String {

@@ -114,7 +114,7 @@ package final class Authenticator: Sendable {
         let database = databases[Int(UInt(bitPattern: request.remote.hashValue) % UInt(databases.count))]
         return try await database.run { connection in
             let username = request.username
-            let record = try AccountStore.findLogin(connection, username: username)
+            let record = try UsersFileLogin.find(connection, username: username, connector: connector)
             let decision = LoginDecision.decide(
                 record, password: request.password, ip: request.remote, connector: connector.name,
                 nowMilliseconds: wallClockMilliseconds(), memory: memory)

@@ -85,7 +85,10 @@ extension Session {
             // While we drain, the peer is to take its next request elsewhere.
             if case .draining = self.state { return .messageQueueFull }
             return nil
-        case .unbinding, .peerUnbinding, .closed:
+        case .unbinding:
+            // It crossed our unbind on its way: a request that was permitted until then is to be made elsewhere, or later.
+            return Permissions.allows(command, from: self.role.peer, in: .transceiver) ? .messageQueueFull : .invalidBindStatus
+        case .peerUnbinding, .closed:
             return .invalidBindStatus
         }
     }

@@ -3,7 +3,7 @@ public import Database
 /// The database's schema: all migrations in order.
 public enum Schema {
     public static let migrations: [Migration] = [
-        .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .accountFiles, .http,
+        .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .queueOrders, .accountFiles, .http,
     ]
 
     public static let migrator = Migrator(migrations)
