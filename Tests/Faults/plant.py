@@ -35,18 +35,18 @@ FIGURES = []
 
 class Plant:
     """
-    :param arguments: further ones of `signalbox up`.
-    :param place: called with the gateway before its first start.
+    :param wrapper: a program that runs `signalbox up`, with its own arguments.
     :param options: keywords of the provider's connector over the usual ones; None takes one away.
     """
 
-    def __init__(self, arguments=(), environment=None, place=None, **options):
+    def __init__(self, wrapper=(), **options):
         self.gateway = Gateway()
+        self.gateway.wrapper = list(wrapper)
         self.sabotage = self.gateway.place / "sabotage"
-        self.gateway.environment |= {"SIGNALBOX_SABOTAGE": str(self.sabotage)} | (environment or {})
+        self.gateway.environment |= {"SIGNALBOX_SABOTAGE": str(self.sabotage)}
         base = self.gateway.base
         self.gateway.arguments = [
-            "--database-via", f"127.0.0.1:{base + 33}", "--broker-via", f"127.0.0.1:{base + 34}", *map(str, arguments)]
+            "--database-via", f"127.0.0.1:{base + 33}", "--broker-via", f"127.0.0.1:{base + 34}"]
         self.options = {"WINDOWSIZE": WINDOW, "STATIC": None, "USERNAME": "x", "PASSWORD": "x"} | options
         self.random = random.Random(SEED)
         self.loads = []
@@ -54,8 +54,6 @@ class Plant:
         self.smsc = None
         self.tags = 0
         self._queues = None
-        if place:
-            place(self.gateway)
 
     # Life
 
