@@ -73,13 +73,13 @@ extension Admin {
     /// count a transaction's own mark too.
     public func hasFinished(_ group: String, before ends: [TopicPartition: Int64]) throws(BusError) -> Bool {
         let committed = try committed([group: Array(ends.keys)])[group] ?? [:]
-        var few: [CommittedOffset] = []
+        var open: [TopicPartition: Range<Int64>] = [:]
         for (partition, end) in ends {
             let offset = max(0, committed[partition] ?? 0)
-            if end - offset > Admin.countedSpan { return false }
-            if end > offset { few.append(CommittedOffset(partition: partition, offset: offset)) }
+            if end - offset > QueueLengths.countedSpan { return false }
+            if end > offset { open[partition] = offset..<end }
         }
-        return try countRecords(from: few, to: ends).values.allSatisfy { $0 == 0 }
+        return try countRecords(in: open).values.allSatisfy { $0 == 0 }
     }
 
     /// - Parameter time: milliseconds since 1970, or one of ListOffsets' words. A partition without such a record has -1.
