@@ -206,14 +206,14 @@ public enum QueueOrderStore {
         try connection.execute("DELETE FROM queue_order_reader WHERE instance = $1", [.text(instance)])
     }
 
-    /// Refuses what nobody decided within ten seconds: whoever took the order is no more, and its sender was told nothing.
+    /// Refuses what nobody decided within twenty seconds: whoever took the order is no more, and its sender was told nothing.
     public static func refuseForgotten(_ connection: Connection) throws {
         try connection.transaction {
             try takeTurn(connection)
             try connection.execute(
                 """
                 UPDATE queue_order SET state = 'refused', changed = nextval('queue_order_change')
-                WHERE state = 'asked' AND at < now() - interval '10 seconds'
+                WHERE state = 'asked' AND at < now() - interval '20 seconds'
                 """)
         }
     }

@@ -1,5 +1,6 @@
 import Bus
 import Database
+import Logging
 import Message
 import NIOPosix
 import SMPP
@@ -13,7 +14,7 @@ import Store
 /// was recorded by then.
 struct QueueOrders: Sendable {
     /// How long a client waits for its answer at most. Below the owners' patience with an order that nobody decides.
-    static let patienceMilliseconds: Int64 = 6_000
+    static let patienceMilliseconds: Int64 = 12_000
     private static let log = "routelog"
 
     /// An order that was written and is not decided yet.
@@ -47,10 +48,12 @@ struct QueueOrders: Sendable {
 
     private let database: Database
     private let bus: BusConfiguration
+    private let logger: Logger
 
     init(_ environment: ServiceEnvironment, database: Database) {
         self.database = database
         bus = environment.bus
+        logger = environment.logger
     }
 
     private struct Settled: Sendable {
@@ -68,6 +71,14 @@ struct QueueOrders: Sendable {
         if !settled.mustAskLog.isEmpty { await askLog(&asked, settled.mustAskLog) }
         return asked.filter { order in
             guard let answer = settled.answers[order.id] else { return true }
+            if now >= order.deadline, answer != .done {
+                logger.notice(
+                    "an order was not decided in time, its message goes on",
+                    metadata: [
+                        "message.id": "\(order.request.msgid)", "owners_have_read_it": "\(order.fence != nil)",
+                        "log_has_caught_up": "\(order.hasLogCaughtUp)",
+                    ])
+            }
             order.reply(answer)
             return false
         }
