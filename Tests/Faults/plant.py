@@ -35,13 +35,11 @@ FIGURES = []
 
 class Plant:
     """
-    :param wrapper: a program that runs `signalbox up`, with its own arguments.
     :param options: keywords of the provider's connector over the usual ones; None takes one away.
     """
 
-    def __init__(self, wrapper=(), **options):
+    def __init__(self, **options):
         self.gateway = Gateway()
-        self.gateway.wrapper = list(wrapper)
         self.sabotage = self.gateway.place / "sabotage"
         self.gateway.environment |= {"SIGNALBOX_SABOTAGE": str(self.sabotage)}
         base = self.gateway.base
