@@ -234,7 +234,8 @@ class Plant:
             waiting = self.queues.waiting(counting=False)
             ids = sum(load.accepted for load in loads)
             logged = self.gateway.one("SELECT count(*) FROM routelog WHERE msgid > %s AND msgtype = 1", (self.before,))
-            if logged >= ids and not any(self.queues.waiting().values() if any(waiting.values()) else ()):
+            parked = self.gateway.one("SELECT count(*) FROM parked_delivery")
+            if logged >= ids and not parked and not any(self.queues.waiting().values() if any(waiting.values()) else ()):
                 break
             time.sleep(0.3)
 
