@@ -9,8 +9,6 @@ packages=(
     postgresql util-linux
     # to test: a Kafka client, SMPP's dissector, certificates, Python's environments
     kcat tshark openssl curl wrk python3 python3-venv procps iproute2
-    # clocks that step
-    libfaketime
     # peers that others wrote
     libnet-smpp-perl kannel
 )

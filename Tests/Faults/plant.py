@@ -35,13 +35,11 @@ FIGURES = []
 
 class Plant:
     """
-    :param wrapper: a program that runs `signalbox up`, with its own arguments.
     :param options: keywords of the provider's connector over the usual ones; None takes one away.
     """
 
-    def __init__(self, wrapper=(), **options):
+    def __init__(self, **options):
         self.gateway = Gateway()
-        self.gateway.wrapper = list(wrapper)
         self.sabotage = self.gateway.place / "sabotage"
         self.gateway.environment |= {"SIGNALBOX_SABOTAGE": str(self.sabotage)}
         base = self.gateway.base
@@ -236,7 +234,8 @@ class Plant:
             waiting = self.queues.waiting(counting=False)
             ids = sum(load.accepted for load in loads)
             logged = self.gateway.one("SELECT count(*) FROM routelog WHERE msgid > %s AND msgtype = 1", (self.before,))
-            if logged >= ids and not any(self.queues.waiting().values() if any(waiting.values()) else ()):
+            parked = self.gateway.one("SELECT count(*) FROM parked_delivery")
+            if logged >= ids and not parked and not any(self.queues.waiting().values() if any(waiting.values()) else ()):
                 break
             time.sleep(0.3)
 

@@ -75,8 +75,6 @@ class Gateway:
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("SIGNALBOX_")}
         #: further ones of `up`
         self.arguments = []
-        #: a program that runs `up`, with its own arguments
-        self.wrapper = []
         self.process = None
         #: when a command changed routes, prices or connectors
         self._changed = 0.0
@@ -87,7 +85,7 @@ class Gateway:
 
     def start(self, timeout=120):
         output = open(self.log, "ab")
-        command = [*self.wrapper, executable(), "up", "--data", self.data, "--port-base", str(self.base), *self.arguments]
+        command = [executable(), "up", "--data", self.data, "--port-base", str(self.base), *self.arguments]
         command += ["--demo"] if self.demo else []
         # In its own session: a Ctrl-C at the test run's terminal is for the test run, which then stops this.
         self.process = subprocess.Popen(

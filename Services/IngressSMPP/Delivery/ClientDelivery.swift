@@ -50,6 +50,8 @@ actor ClientDelivery {
     private var stages: [DeliveryPlace: WindowedStage] = [:]
     private var board: DeliveryBoard<UInt32>
     private var sessions: [UInt32: DeliverySession] = [:]
+    /// Parked rows that were delivered and could not be removed: the database is away.
+    private var unremoved: [Int64] = []
     /// Accounts that may have rows in `parked_delivery`, with the number of rows that are out for delivery.
     private var drains: [String: Int] = [:]
     private var draining: Set<String> = []
@@ -270,8 +272,10 @@ actor ClientDelivery {
             do {
                 try await parked.remove(ids)
             } catch {
-                // The rows come again when their claim ends: the client sees them twice rather than never.
-                logger.warning("parked rows not removed", metadata: ["count": "\(ids.count)", "error": "\(error)"])
+                // `tick` tries again. Should we die before, the rows come again when their claim ends: the client sees them twice
+                // rather than never.
+                logger.warning("parked rows not removed yet", metadata: ["count": "\(ids.count)", "error": "\(error)"])
+                unremoved += ids
             }
             if drains[account, default: 0] <= 0 { drain(account) }
         }
@@ -296,6 +300,11 @@ actor ClientDelivery {
     /// Once a second or so: what could not be parked, what was put off by its client, what has expired.
     func tick(_ count: Int) async {
         parkHomeless()
+        if !unremoved.isEmpty {
+            let ids = unremoved
+            unremoved.removeAll()
+            do { try await parked.remove(ids) } catch { unremoved += ids }
+        }
         if count % 5 == 0 {
             for account in Set(sessions.values.map(\.account)) where drains[account, default: 0] <= 0 { drain(account) }
         }
