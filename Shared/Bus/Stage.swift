@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Synchronization
 
@@ -52,6 +53,8 @@ public struct StageSettings: Sendable {
     /// How long to wait for more once something has come: larger batches for later output.
     public var lingerMilliseconds: Int32 = 0
     public var idleMilliseconds: Int32 = 500
+    /// Under load: from one transaction to the next, so that each holds many records (`CommitPace`).
+    public var busyMilliseconds: Int32 = 20
 
     public init(consumer: ConsumerSettings, transactionalID: String) {
         self.consumer = consumer
@@ -136,13 +139,18 @@ public final class StageRunner: Sendable {
         }
         let transform = try retrying { try makeTransform() }
         environment.onState(.running)
+        var pace = CommitPace(interval: .milliseconds(Int(settings.busyMilliseconds)))
         while !isStopping {
+            // What comes meanwhile is fetched by librdkafka's own threads; this one sleeps through it.
+            let wait = pace.wait(at: .now)
+            if wait > .zero { Thread.sleep(forTimeInterval: wait / .seconds(1)) }
             try gather(input, consumer)
             if input.batch.isEmpty {
                 let output = try retrying { try transform.idle() }
                 if !output.records.isEmpty || output.afterCommit != nil { try commit(output, [], producer, consumer) }
                 continue
             }
+            pace.began(records: input.batch.count, at: .now)
             let output = try process(input.batch, transform)
             try commit(output, nextOffsets(after: input.batch, postponed: output.postponed), producer, consumer)
             input.finish(output.postponed)
