@@ -1,5 +1,6 @@
 import CRdKafka
 import Dispatch
+import Foundation
 import Synchronization
 
 /// What became of one record that was sent.
@@ -14,6 +15,9 @@ public struct Delivery: Sendable {
 ///
 /// There is no continuation and no task per record: a caller gives each record a token, and gets arrays of tokens back.
 /// Its queue is bounded; at the bound `send` throws `.queueFull` and the caller refuses its client.
+///
+/// Records gather here and not in librdkafka: its threads wait in whole milliseconds and spin through the rest of a linger, which cost more
+/// than all else that they do. They get a burst every few milliseconds and send it at once.
 public final class Producer: Sendable {
     /// How a producer batches and how long it tries.
     public struct Settings: Sendable {
@@ -26,54 +30,108 @@ public final class Producer: Sendable {
         public init() {}
     }
 
+    private struct Waiting {
+        var record: OutgoingRecord
+        var token: UInt
+    }
+
     private let handle: KafkaHandle
-    private let topics: Mutex<TopicCache>
+    private let settings: Settings
+    private let onDeliveries: @Sendable ([Delivery]) -> Void
+    private let waiting = Mutex<[Waiting]>([])
+    /// Signalled when the first record comes to wait, and at the end.
+    private let news = DispatchSemaphore(value: 0)
+    /// Sent and not settled.
+    private let open = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private let stopped = DispatchSemaphore(value: 0)
 
-    /// - Parameter onDeliveries: called on the producer's thread with everything that was settled since the last call.
+    /// - Parameter onDeliveries: called with everything that was settled since the last call, on one of the producer's two threads.
     public init(
         _ configuration: BusConfiguration, settings: Settings = Settings(), onDeliveries: @escaping @Sendable ([Delivery]) -> Void
     ) throws(BusError) {
-        let handle = try KafkaHandle(
+        self.settings = settings
+        self.onDeliveries = onDeliveries
+        handle = try KafkaHandle(
             .producer, configuration: configuration,
             settings: [
-                ("enable.idempotence", "true"), ("acks", "all"), ("linger.ms", "\(settings.lingerMilliseconds)"),
+                ("enable.idempotence", "true"), ("acks", "all"), ("linger.ms", "0"),
                 ("queue.buffering.max.messages", "\(settings.maxQueuedRecords)"), ("queue.buffering.max.kbytes", "262144"),
                 ("delivery.timeout.ms", "\(settings.deliveryTimeoutMilliseconds)"), ("partitioner", "murmur2_random"),
                 ("batch.size", "1000000"), ("compression.codec", "none"),
             ], events: RD_KAFKA_EVENT_DR)
-        self.handle = handle
-        self.topics = Mutex(TopicCache())
-        startThread("bus-producer") { [self] in pollDeliveries(onDeliveries) }
+        startThread("bus-producer") { [self] in pollDeliveries() }
+        startThread("bus-sender") { [self] in passOn() }
     }
 
-    /// Queues one record; its fate comes to `onDeliveries` under `token`.
-    /// - Throws: `.queueFull` (retriable: the broker is slow or away), or what else made it impossible.
+    /// Queues one record; its fate comes to `onDeliveries` under `token`. The records of one caller stay in order.
+    /// - Throws: `.queueFull` (retriable: the broker is slow or away).
     public func send(_ record: OutgoingRecord, token: UInt) throws(BusError) {
-        // The cache's lock also keeps the records of one caller in order; it is held for well under a microsecond.
-        try topics.withLock { (cache) throws(BusError) in
-            let topic = try cache.topic(record.topic, of: handle)
-            try enqueue(topic: topic, partition: record.partition, key: record.key, value: record.value, token: token)
+        guard open.load(ordering: .relaxed) < settings.maxQueuedRecords else {
+            throw BusError(code: .queueFull, "\(settings.maxQueuedRecords) records wait for the broker", isRetriable: true)
         }
+        open.add(1, ordering: .relaxed)
+        let isFirst = waiting.withLock { waiting in
+            waiting.append(Waiting(record: record, token: token))
+            return waiting.count == 1
+        }
+        if isFirst { news.signal() }
     }
 
     /// Records that are not settled yet.
-    public var outstanding: Int { Int(rd_kafka_outq_len(handle.raw)) }
+    public var outstanding: Int { open.load(ordering: .relaxed) }
 
-    /// Waits until all that was sent is settled (at most `timeoutMilliseconds`), then ends the thread. Blocks: not for event loops.
+    /// Waits until all that was sent is settled (at most `timeoutMilliseconds`), then ends the threads. Blocks: not for event loops.
     public func close(timeoutMilliseconds: Int32 = 10_000) {
         var left = timeoutMilliseconds
-        while rd_kafka_outq_len(handle.raw) > 0, left > 0 {
-            _ = rd_kafka_flush(handle.raw, 50)  // with events on, flush only hurries; the poll thread serves the answers
-            left -= 50
+        while outstanding > 0, left > 0 {
+            // With events on, flush only hurries; the poll thread serves the answers. What still gathers here follows in a moment.
+            _ = rd_kafka_flush(handle.raw, 10)
+            Thread.sleep(forTimeInterval: 0.001)
+            left -= 10
         }
         guard !stopping.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        news.signal()
         stopped.wait()
-        topics.withLock { $0.removeAll() }
+        stopped.wait()
     }
 
-    private func pollDeliveries(_ onDeliveries: @Sendable ([Delivery]) -> Void) {
+    /// From what has gathered to librdkafka, in bursts.
+    private func passOn() {
+        var topics = TopicCache()
+        while !stopping.load(ordering: .acquiring) {
+            news.wait()
+            if settings.lingerMilliseconds > 0 { Thread.sleep(forTimeInterval: settings.lingerMilliseconds / 1_000) }
+            let burst = waiting.withLock { waiting in
+                defer { waiting = [] }
+                return waiting
+            }
+            var failures: [Delivery] = []
+            for one in burst {
+                do throws(BusError) {
+                    let topic = try topics.topic(one.record.topic, of: handle)
+                    try enqueue(
+                        topic: topic, partition: one.record.partition, key: one.record.key, value: one.record.value, token: one.token)
+                } catch {
+                    failures.append(Delivery(token: one.token, error: error))
+                }
+            }
+            if !failures.isEmpty { settle(failures) }
+        }
+        topics.removeAll()
+        stopped.signal()
+    }
+
+    private func settle(_ deliveries: [Delivery]) {
+        open.subtract(deliveries.count, ordering: .relaxed)
+        let failed = deliveries.count { $0.error != nil }
+        BusMetrics.produced.add(deliveries.count)
+        BusMetrics.acknowledged.add(deliveries.count - failed)
+        if failed > 0 { BusMetrics.failed.add(failed) }
+        onDeliveries(deliveries)
+    }
+
+    private func pollDeliveries() {
         guard let queue = rd_kafka_queue_get_main(handle.raw) else { return }
         var messages = [UnsafePointer<rd_kafka_message_t>?](repeating: nil, count: 10_000)
         while !stopping.load(ordering: .acquiring) {
@@ -93,13 +151,7 @@ public final class Producer: Sendable {
                         token: UInt(bitPattern: message.pointee._private),
                         error: code == RD_KAFKA_RESP_ERR_NO_ERROR ? nil : BusError(code, doing: "delivery")))
             }
-            if !deliveries.isEmpty {
-                let failed = deliveries.count { $0.error != nil }
-                BusMetrics.produced.add(deliveries.count)
-                BusMetrics.acknowledged.add(deliveries.count - failed)
-                if failed > 0 { BusMetrics.failed.add(failed) }
-                onDeliveries(deliveries)
-            }
+            if !deliveries.isEmpty { settle(deliveries) }
         }
         rd_kafka_queue_destroy(queue)
         stopped.signal()

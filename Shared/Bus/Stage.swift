@@ -1,3 +1,4 @@
+import Foundation
 import Logging
 import Synchronization
 
@@ -55,6 +56,8 @@ public struct StageSettings: Sendable {
     /// How long a batch is tried again that meets passing errors, before the stage starts over; well below the five minutes within
     /// which its group expects it to poll.
     public var patience = Duration.seconds(120)
+    /// Under load: from one transaction to the next, so that each holds many records (`CommitPace`).
+    public var busyMilliseconds: Int32 = 20
 
     public init(consumer: ConsumerSettings, transactionalID: String) {
         self.consumer = consumer
@@ -139,13 +142,18 @@ public final class StageRunner: Sendable {
         }
         let transform = try retrying { try makeTransform() }
         environment.onState(.running)
+        var pace = CommitPace(interval: .milliseconds(Int(settings.busyMilliseconds)))
         while !isStopping {
+            // What comes meanwhile is fetched by librdkafka's own threads; this one sleeps through it.
+            let wait = pace.wait(at: .now)
+            if wait > .zero { Thread.sleep(forTimeInterval: wait / .seconds(1)) }
             try gather(input, consumer)
             if input.batch.isEmpty {
                 let output = try retrying { try transform.idle() }
                 if !output.records.isEmpty || output.afterCommit != nil { try commit(output, [], producer, consumer) }
                 continue
             }
+            pace.began(records: input.batch.count, at: .now)
             let output = try process(input.batch, transform)
             try commit(output, nextOffsets(after: input.batch, postponed: output.postponed), producer, consumer)
             input.finish(output.postponed)

@@ -12,10 +12,12 @@ final class TransactionalProducer {
 
     /// Blocks until the broker has fenced any predecessor (at most `timeoutMilliseconds`).
     init(_ configuration: BusConfiguration, transactionalID: String, timeoutMilliseconds: Int32 = 30_000) throws(BusError) {
+        // No linger: librdkafka spins through the part of it below a millisecond. The records of a transaction gather anyway while their
+        // partitions are being added to it.
         handle = try KafkaHandle(
             .producer, configuration: configuration,
             settings: [
-                ("transactional.id", transactionalID), ("acks", "all"), ("linger.ms", "0.5"), ("partitioner", "murmur2_random"),
+                ("transactional.id", transactionalID), ("acks", "all"), ("linger.ms", "0"), ("partitioner", "murmur2_random"),
                 ("transaction.timeout.ms", "60000"), ("batch.size", "1000000"), ("queue.buffering.max.messages", "200000"),
                 ("queue.buffering.max.kbytes", "262144"),
             ])

@@ -16,6 +16,9 @@ public final class WindowedStage: Sendable {
         /// Where answers are noted before they are recorded on the bus, so that a killed process does not repeat what was answered;
         /// `nil` = nowhere, and then a completion counts as recorded only when it is committed.
         public var journalPath: String?
+        /// Under load: from one transaction to the next, so that each holds many records (`CommitPace`). Without a journal a completion
+        /// counts only once it is committed; then nothing waits.
+        public var busyMilliseconds = 20
         public init(consumer: ConsumerSettings, transactionalID: String) {
             self.consumer = consumer
             self.transactionalID = transactionalID
@@ -33,6 +36,8 @@ public final class WindowedStage: Sendable {
         var journal: AnswerJournal?
         /// Counts the calls of `complete`.
         var batch = 0
+        /// The stage comes by itself when the next transaction may begin: it need not be woken.
+        var isPacing = false
     }
 
     private let configuration: BusConfiguration
@@ -82,7 +87,7 @@ public final class WindowedStage: Sendable {
             } else {
                 inbox.completions += completions
             }
-            return (wasEmpty ? inbox.waker : nil, inbox.batch)
+            return (wasEmpty && !inbox.isPacing ? inbox.waker : nil, inbox.batch)
         }
         if released > 0 { onRecorded(released) }
         if let waker {
@@ -154,10 +159,15 @@ public final class WindowedStage: Sendable {
         var paused = false
         var fullSince: ContinuousClock.Instant?
         let began = ContinuousClock.now
+        let hasJournal = inbox.withLock { $0.journal != nil }
+        var pace = CommitPace(interval: hasJournal ? .milliseconds(settings.busyMilliseconds) : .zero)
         while !isStopping {
             let (completions, batch) = takeBatch()
             work.take(completions)
-            if work.hasNews {
+            let wait = pace.wait(at: .now)
+            inbox.withLock { $0.isPacing = wait > .zero }
+            if work.hasNews, wait == .zero {
+                pace.began(records: work.uncommittedCount, at: .now)
                 try work.commit(producer, consumer)
                 onCommit()
                 if !work.hasLimbo {
@@ -176,7 +186,7 @@ public final class WindowedStage: Sendable {
                 let since = fullSince ?? .now
                 fullSince = since
                 if ContinuousClock.now - since < WindowedStage.pauseAfter {
-                    _ = news.wait(timeout: .now() + .milliseconds(200))
+                    _ = news.wait(timeout: .now() + .milliseconds(wait > .zero ? Int(wait / .milliseconds(1)) + 1 : 200))
                     continue
                 }
                 consumer.setPaused(true)
@@ -186,8 +196,10 @@ public final class WindowedStage: Sendable {
                 if paused { consumer.setPaused(false) }
                 paused = false
             }
-            guard !(inbox.withLock { !$0.completions.isEmpty }) else { continue }
-            let records = try consumer.poll(max: max(1, min(room, 500)), timeoutMilliseconds: 200)
+            let left = pace.wait(at: .now)
+            guard left > .zero || !(inbox.withLock { !$0.completions.isEmpty }) else { continue }
+            let patience = left > .zero ? Int32(left / .milliseconds(1)) + 1 : 200
+            let records = try consumer.poll(max: max(1, min(room, 500)), timeoutMilliseconds: patience)
             let claimed = work.claim(records)
             if !claimed.isEmpty { onRecords(claimed) }
         }

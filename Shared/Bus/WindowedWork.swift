@@ -21,6 +21,7 @@ final class WindowedWork {
     private var assignments: [TopicPartition: Assignment] = [:]
     /// Done since the last commit.
     private var uncommitted: [Completion] = []
+    var uncommittedCount: Int { uncommitted.count }
     private(set) var openCount = 0
     /// Weight of completions that are recorded, or need no record from us any more, since it was last asked for.
     private var recorded = 0
