@@ -193,7 +193,7 @@ let package = Package(
                 "Billing", "RouteLog", "ServiceKit", "Bus", "Database", "Store", "Message", "Pricing", "Routing", "TestSupport", protobuf,
             ], path: "Tests/StageBench", swiftSettings: strict),
         tests("Money", ["Pricing", "Routing"]),
-        tests("IngressHTTP", ["IngressHTTP", "HTTPClient", "Store", "Configuration", "Message"]),
+        tests("IngressHTTP", ["IngressHTTP", "Charset", "HTTPClient", "Store", "Configuration", "Message"]),
         tests("HTTPClient", ["HTTPClient", nioCore, nioPosix, nioHTTP1]),
         tests("IngressSMPP", ["IngressSMPP", "Ingress", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]
