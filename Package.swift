@@ -222,7 +222,7 @@ let package = Package(
         tests("Money", ["Pricing", "Routing"]),
         tests("LoadModel", ["LoadModel"]),
         tests("Bench", ["Bench", "LoadModel", "SMPP", nioCore]),
-        tests("IngressHTTP", ["IngressHTTP", "HTTPClient", "Store", "Configuration", "Message"]),
+        tests("IngressHTTP", ["IngressHTTP", "Charset", "HTTPClient", "Store", "Configuration", "Message"]),
         tests("HTTPClient", ["HTTPClient", nioCore, nioPosix, nioHTTP1]),
         tests("IngressSMPP", ["IngressSMPP", "Ingress", "ServiceKit", "Store", "Message", "SMPP", "Configuration"]),
     ]

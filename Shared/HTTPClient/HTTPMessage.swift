@@ -19,6 +19,12 @@ package struct HTTPClientResponse: Sendable {
     package var headers: [(name: String, value: String)]
     /// Cut where it is longer than the client's bound.
     package var body: [UInt8]
+
+    package init(status: Int, headers: [(name: String, value: String)], body: [UInt8]) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+    }
 }
 
 /// Why there is no response.

@@ -1,3 +1,4 @@
+import Charset
 import Configuration
 import Message
 import Testing

@@ -117,7 +117,7 @@ import Testing
         var board = Board(capacity: 100)
         for item in 1...5 { #expect(board.add(item, to: Self.good, limit: 2, now: 0) == nil) }
         #expect(board.take(Self.good, now: 0) == [1, 2] && board.take(Self.good, now: 0) == [])
-        board.finished(Self.good, succeeded: true, now: 1)
+        board.finished(Self.good, succeeded: true, started: 0, now: 1)
         #expect(board.take(Self.good, now: 1) == [3])
         #expect(board.waiting == 2 && board.running == 2)
     }
@@ -137,7 +137,7 @@ import Testing
         var board = Board(capacity: 100)
         for item in 1...10 { _ = board.add(item, to: Self.slow, limit: 4, now: 0) }
         #expect(board.take(Self.slow, now: 0).count == 4)
-        for _ in 1...4 { board.finished(Self.slow, succeeded: false, now: 100) }
+        for _ in 1...4 { board.finished(Self.slow, succeeded: false, started: 0, now: 100) }
         #expect(board.take(Self.slow, now: 100).isEmpty)
         // What waits is put off; what comes is, too.
         #expect(board.shed(now: 100).count == 6)
@@ -146,7 +146,7 @@ import Testing
         #expect(board.add(12, to: Self.slow, limit: 4, now: until ?? 0) == nil)
         #expect(board.add(13, to: Self.slow, limit: 4, now: until ?? 0) == nil)
         #expect(board.take(Self.slow, now: until ?? 0) == [12])
-        board.finished(Self.slow, succeeded: true, now: 5_000)
+        board.finished(Self.slow, succeeded: true, started: 4_000, now: 5_000)
         #expect(board.take(Self.slow, now: 5_000) == [13])
     }
 
@@ -154,12 +154,23 @@ import Testing
         var board = Board(capacity: 100)
         for item in 1...60 { _ = board.add(item, to: Self.slow, limit: 2, now: 0) }
         _ = board.take(Self.slow, now: 0)
-        #expect(board.shed(now: 1_000).isEmpty)
-        _ = board.add(100, to: Self.good, limit: 2, now: 2_900)
-        let shed = board.shed(now: 3_000)
-        #expect(shed.count == 56 && shed.allSatisfy { $0.until == 13_000 })
-        #expect(board.take(Self.good, now: 3_000) == [100])
+        #expect(board.shed(now: 100).isEmpty)
+        _ = board.add(100, to: Self.good, limit: 2, now: 4_900)
+        let shed = board.shed(now: 5_000)
+        #expect(shed.count == 56 && shed.allSatisfy { $0.until == 15_000 })
+        #expect(board.take(Self.good, now: 5_000) == [100])
         #expect(board.waiting == 2)
+    }
+
+    @Test func `a fast one with much to do keeps its place`() {
+        var board = Board(capacity: 100)
+        for item in 1...90 { _ = board.add(item, to: Self.good, limit: 2, now: 0) }
+        for second in Int64(0)..<10 {
+            let began = second * 1_000
+            #expect(board.take(Self.good, now: began).count == 2)
+            for _ in 1...2 { board.finished(Self.good, succeeded: true, started: began, now: began + 20) }
+            #expect(board.shed(now: began + 30).isEmpty)
+        }
     }
 
     @Test(

@@ -13,6 +13,7 @@ def demo_text(gateway):
     """The demo's configuration with this gateway's ports."""
     text = (ROOT / "docs/demo.cfg").read_text()
     text = re.sub(r":2775\b", f":{gateway.smpp_port}", text)
+    text = re.sub(r":8080\b", f":{gateway.http_port}", text)
     return re.sub(r":2776\b", f":{gateway.smsc_port}", text)
 
 

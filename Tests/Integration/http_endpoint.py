@@ -16,7 +16,7 @@ from gateway import wait_for
 class Endpoint:
     """`/good` takes everything, `/fail` nothing, `/slow` takes its time, `/jasmin` answers in Jasmin's words."""
 
-    def __init__(self, slowness=3.0):
+    def __init__(self, slowness=0.5):
         self.slowness = slowness
         self.fails = True
         self.requests = []

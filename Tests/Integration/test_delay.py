@@ -47,6 +47,7 @@ def provider(own_gateway):
     text = (ROOT / "docs/demo.cfg").read_text()
     text = re.sub(r":2775\b", f":{gateway.smpp_port}", text)
     text = re.sub(r":2776\b", f":{gateway.smsc_port}", text)
+    text = re.sub(r":8080\b", f":{gateway.http_port}", text)
     running = Provider(gateway)
     text += f"""
 CONNECTOR smpp-flaky <

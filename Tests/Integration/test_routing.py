@@ -20,6 +20,7 @@ def setting(own_gateway):
     text = (ROOT / "docs/demo.cfg").read_text()
     text = re.sub(r":2775\b", f":{gateway.smpp_port}", text)
     text = re.sub(r":2776\b", f":{gateway.smsc_port}", text)
+    text = re.sub(r":8080\b", f":{gateway.http_port}", text)
     text = text.replace("CONNECTOR smpp-in1 <", "CONNECTOR smpp-in1 <\nBLACKLIST=unwanted\nNORMALIZE=00:,0:46")
     providers = {name: PythonProvider(gateway.base + 31 + index).start() for index, name in enumerate(["first", "second"])}
     for name, provider in providers.items():

@@ -106,7 +106,9 @@ import Testing
     @Test func `docs/demo.cfg is what the demo loads`() throws {
         let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let documented = try String(contentsOf: root.appendingPathComponent("docs/demo.cfg"), encoding: .utf8)
-        #expect(DemoConfiguration.text(smppPort: Ports.standardSMPP, httpPort: Ports.standardWeb, smscPort: DemoConfiguration.documentedSMSC) == documented)
+        #expect(
+            DemoConfiguration.text(smppPort: Ports.standardSMPP, httpPort: Ports.standardWeb, smscPort: DemoConfiguration.documentedSMSC)
+                == documented)
     }
 }
 

@@ -84,7 +84,9 @@ struct APIHandler: Sendable {
             let results = await sender.send(request.entries.map(\.draft), ids: ids)
             return reply(to: request, results)
         }
-        guard (1...255).contains(key.utf8.count) else { throw Fault(.badRequest, "Idempotency-Key has 1 to 255 characters") }
+        guard (1...255).contains(key.utf8.count), key.utf8.allSatisfy({ (0x21...0x7E).contains($0) }) else {
+            throw Fault(.badRequest, "Idempotency-Key has 1 to 255 visible characters of ASCII")
+        }
         return try await send(request, sender, key, exchange)
     }
 

@@ -1,7 +1,8 @@
 /// What waits for clients' endpoints, and whose turn it is. Pure; times are milliseconds of a clock that never goes back.
 ///
 /// Each endpoint (an account's server) has so many requests at a time and no more; one that fails is left alone for a while, then tried
-/// with one request. What waits for one that fails or is slow is put off, so that its place is free for others.
+/// with one request. What waits for one that fails is put off; and, where the room gets scarce, what a slow one would take long to work
+/// off: so its place is free for others.
 struct WebhookBoard<Delivery> {
     struct Endpoint: Hashable, Sendable {
         var account: String
@@ -9,19 +10,23 @@ struct WebhookBoard<Delivery> {
     }
 
     private struct State {
-        var waiting: [(delivery: Delivery, since: Int64)] = []
+        var waiting: [Delivery] = []
         var running = 0
         var failures = 0
         var closedUntil: Int64 = 0
         var limit: Int
         var usedAt: Int64
+        /// How long its requests take, of late.
+        var duration: Int64 = 0
+        /// When a request began or ended last.
+        var movedAt: Int64 = 0
     }
 
     /// Failures in a row after which an endpoint is left alone.
     private static var tolerance: Int { 3 }
     private static var longestPause: Int64 { 60_000 }
-    /// So long something may wait where others need the room.
-    private static var slowAfter: Int64 { 2_000 }
+    /// What an endpoint works off within so long may wait for it where others need the room.
+    private static var patience: Int64 { 5_000 }
 
     /// Deliveries that may be here at a time.
     private let capacity: Int
@@ -42,7 +47,7 @@ struct WebhookBoard<Delivery> {
             endpoints[endpoint] = state
             return state.closedUntil
         }
-        state.waiting.append((delivery, now))
+        state.waiting.append(delivery)
         endpoints[endpoint] = state
         waiting += 1
         return nil
@@ -57,9 +62,10 @@ struct WebhookBoard<Delivery> {
         let ofAccount = max(0, state.limit * 4 - runningOfAccount[endpoint.account, default: 0])
         let count = min(state.waiting.count, max(0, limit - state.running), ofAccount)
         guard count > 0 else { return [] }
-        let taken = state.waiting.prefix(count).map(\.delivery)
+        let taken = Array(state.waiting.prefix(count))
         state.waiting.removeFirst(count)
         state.running += count
+        state.movedAt = now
         endpoints[endpoint] = state
         runningOfAccount[endpoint.account, default: 0] += count
         waiting -= count
@@ -72,10 +78,13 @@ struct WebhookBoard<Delivery> {
         endpoints.filter { $0.key.account == account && !$0.value.waiting.isEmpty }.map(\.key)
     }
 
-    mutating func finished(_ endpoint: Endpoint, succeeded: Bool, now: Int64) {
+    /// - Parameter started: when the request began.
+    mutating func finished(_ endpoint: Endpoint, succeeded: Bool, started: Int64, now: Int64) {
         guard var state = endpoints[endpoint] else { return }
         state.running -= 1
         running -= 1
+        state.duration = (3 * state.duration + (now - started)) / 4
+        state.movedAt = now
         let left = (runningOfAccount[endpoint.account] ?? 1) - 1
         runningOfAccount[endpoint.account] = left > 0 ? left : nil
         if succeeded {
@@ -98,12 +107,12 @@ struct WebhookBoard<Delivery> {
         for (endpoint, state) in endpoints {
             var state = state
             if state.closedUntil > now {
-                shed += state.waiting.map { ($0.delivery, state.closedUntil) }
+                shed += state.waiting.map { ($0, state.closedUntil) }
                 waiting -= state.waiting.count
                 state.waiting.removeAll()
-            } else if isScarce, let first = state.waiting.first, now - first.since > Self.slowAfter, state.waiting.count > state.limit {
-                let late = state.waiting[state.limit...]
-                shed += late.map { ($0.delivery, now + 10_000) }
+            } else if isScarce, state.waiting.count > Self.share(state, now) {
+                let late = state.waiting[Self.share(state, now)...]
+                shed += late.map { ($0, now + 10_000) }
                 waiting -= late.count
                 state.waiting.removeLast(late.count)
             } else if state.waiting.isEmpty, state.running == 0, now - state.usedAt > 10 * Self.longestPause {
@@ -115,10 +124,16 @@ struct WebhookBoard<Delivery> {
         return shed
     }
 
+    /// How many may wait: as many as it works off while one is patient.
+    private static func share(_ state: State, _ now: Int64) -> Int {
+        let silence = state.running > 0 ? now - state.movedAt : 0
+        return max(state.limit, Int(clamping: Int64(state.limit) * patience / max(1, state.duration, silence)))
+    }
+
     /// Takes back what is void: another instance delivers it.
     mutating func drop(where isVoid: (Delivery) -> Bool) {
         for (endpoint, state) in endpoints where !state.waiting.isEmpty {
-            let left = state.waiting.filter { !isVoid($0.delivery) }
+            let left = state.waiting.filter { !isVoid($0) }
             waiting -= state.waiting.count - left.count
             endpoints[endpoint]?.waiting = left
         }

@@ -108,15 +108,17 @@ actor WebhookCourier {
     }
 
     private func pump(_ endpoint: WebhookBoard<Delivery>.Endpoint) {
-        for delivery in board.take(endpoint, now: monotonicMilliseconds()) {
+        let started = monotonicMilliseconds()
+        for delivery in board.take(endpoint, now: started) {
             client.send(delivery.call.request).whenComplete { result in
-                self.eventLoop.execute { self.assumeIsolated { $0.answered(delivery, endpoint, result) } }
+                self.eventLoop.execute { self.assumeIsolated { $0.answered(delivery, endpoint, result, started) } }
             }
         }
     }
 
     private func answered(
-        _ delivery: Delivery, _ endpoint: WebhookBoard<Delivery>.Endpoint, _ result: Result<HTTPClientResponse, any Error>
+        _ delivery: Delivery, _ endpoint: WebhookBoard<Delivery>.Endpoint, _ result: Result<HTTPClientResponse, any Error>,
+        _ started: Int64
     ) {
         let now = wallClockMilliseconds()
         let failure: String?
@@ -124,7 +126,7 @@ actor WebhookCourier {
         case .success(let response): failure = delivery.call.isTaken(response) ? nil : "the endpoint answered \(response.status)"
         case .failure(let error): failure = "\(error)"
         }
-        board.finished(endpoint, succeeded: failure == nil, now: monotonicMilliseconds())
+        board.finished(endpoint, succeeded: failure == nil, started: started, now: monotonicMilliseconds())
         if let failure {
             HTTPMetrics.failed.add()
             if case .failure(let error) = result, case .forbidden? = error as? HTTPClientFailure {
