@@ -76,7 +76,7 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     /// What only connectors have that bind to a provider.
     public var outgoing: OutgoingOptions
     /// What only connectors have that send to a provider over HTTP; nil for all others.
-    public var http: HTTPOptions?
+    public var providerHTTP: ProviderHTTPOptions?
     /// Stopped by an operator; kept in the database only.
     public var isDisabled: Bool
     /// Everything as written.

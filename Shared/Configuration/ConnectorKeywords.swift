@@ -1,6 +1,6 @@
 /// The keywords of a CONNECTOR section that do what they say, by the part of the gateway that honours them.
 enum ConnectorKeywords {
-    static let working = connection + incoming + outgoing + text + routing + money + log + http
+    static let working = connection + incoming + outgoing + text + routing + money + log + providerHTTP
 
     /// Both directions.
     static let connection = [
@@ -15,7 +15,7 @@ enum ConnectorKeywords {
     static let text = TextOptions.keywords
     static let routing = routingKeywords
     /// Providers with an HTTP API.
-    static let http = HTTPOptions.keywords
+    static let providerHTTP = ProviderHTTPOptions.keywords
     /// The message log.
     static let log = LogOptions.keywords
     /// Money and delivery reports.
