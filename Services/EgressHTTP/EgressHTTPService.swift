@@ -13,7 +13,7 @@ public enum EgressHTTPService {
         let board = StateBoard(context)
         let callbacks = CallbackServer(context, desk: try ReceiptDesk(context.environment.bus))
         let connectors = ConnectorPool(context, onStopped: {}) { configuration, share in
-            guard let http = configuration.http else { throw ServiceError("\(configuration.name) has no options of HTTP") }
+            guard let http = configuration.providerHTTP else { throw ServiceError("\(configuration.name) has no options of HTTP") }
             let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
             let client = try await NIOThreadPool.singleton.runIfActive {
                 try ProviderClient(configuration, connections: HTTPConnector.connections(configuration), eventLoop: eventLoop)

@@ -76,7 +76,7 @@ extension ConfigurationFile {
         }
         var paths: [String: String] = [:]
         for connector in connectors {
-            guard let callback = connector.http?.callback else { continue }
+            guard let callback = connector.providerHTTP?.callback else { continue }
             let place = "\(callback.listen)\(callback.path)"
             let line = file.section(.connector, named: connector.name)?.last("CALLBACK_LISTEN")?.line ?? 0
             if let owner = paths[place] ?? owners[callback.listen] {

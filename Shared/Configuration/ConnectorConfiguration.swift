@@ -78,7 +78,7 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     /// What only connectors have that bind to a provider.
     public var outgoing: OutgoingOptions
     /// What only connectors have that send to a provider over HTTP; nil for all others.
-    public var http: HTTPOptions?
+    public var providerHTTP: ProviderHTTPOptions?
     /// What only connectors have that clients reach by HTTP.
     public var httpServer: HTTPServerOptions
     /// Stopped by an operator; kept in the database only.

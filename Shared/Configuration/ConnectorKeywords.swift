@@ -1,6 +1,6 @@
 /// The keywords of a CONNECTOR section that do what they say, by the part of the gateway that honours them.
 enum ConnectorKeywords {
-    static let working = connection + incoming + outgoing + text + smpp + routing + money + log + httpServer + http
+    static let working = connection + incoming + outgoing + text + smpp + routing + money + log + httpServer + providerHTTP
 
     /// Keywords of an SMPP connector that only the other direction has. (STATIC and USERDB have words of their own.)
     static func meaningless(for direction: ConnectorConfiguration.Direction) -> Set<String> {
@@ -25,7 +25,7 @@ enum ConnectorKeywords {
     static let smpp = SMPPOptions.keywords
     static let routing = routingKeywords
     /// Providers with an HTTP API.
-    static let http = HTTPOptions.keywords
+    static let providerHTTP = ProviderHTTPOptions.keywords
     /// The message log.
     static let log = LogOptions.keywords
     /// Money and delivery reports.

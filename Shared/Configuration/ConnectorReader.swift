@@ -47,8 +47,9 @@ extension ConnectorConfiguration {
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
             money: reader.moneyOptions(), log: reader.logOptions(), systemType: reader.text("SYSTEMTYPE") ?? "",
             routing: reader.routingOptions(), text: reader.textOptions(), smpp: reader.smppOptions(direction),
-            incoming: reader.incomingOptions(direction), outgoing: reader.outgoingOptions(direction), http: reader.httpOptions(),
-            httpServer: reader.httpServerOptions(direction, protocolName), isDisabled: isDisabled, entries: section.entries)
+            incoming: reader.incomingOptions(direction), outgoing: reader.outgoingOptions(direction),
+            providerHTTP: reader.providerHTTPOptions(), httpServer: reader.httpServerOptions(direction, protocolName), isDisabled: isDisabled,
+            entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)
     }

@@ -110,7 +110,7 @@ struct Keyword: Sendable {
                 "SUPPRESS_EMGHEADERS", "QUOTEDREPLY", "INHERIT", "VIRTUAL", "COPY", "PROXY", "SIMULATE", "EMULATE", "HIBERNATE",
                 "LIBRARY", "SATPOOL_CREATE", "SATPOOL_LOOKUP", "ROUTESAT", "MODEM", "MODEM_BPS", "INITSTRING", "GSMSTORE", "GSMNOSCA",
             ],
-            often: HTTPOptions.repeated.union(["ADDRESS", "ACCESS", "REGEXP"]), notYetOften: ["URLHANDLER", "PLUGIN"]),
+            often: ProviderHTTPOptions.repeated.union(["ADDRESS", "ACCESS", "REGEXP"]), notYetOften: ["URLHANDLER", "PLUGIN"]),
         .section(.database): make(
             // The section is read so that USERDB and DBPROFILE can name it; Signalbox has one database.
             works: ["HOST", "PORT", "USERNAME", "PASSWORD", "DBNAME", "TYPE", "INSTANCES", "SOCKET"]),

@@ -143,7 +143,7 @@ public struct SubmitQueue<Part> {
     }
 
     /// Notes the provider's id of a part.
-    public func answered(_ slot: Slot, smscid: String) -> Progress {
+    public mutating func answered(_ slot: Slot, smscid: String) -> Progress {
         guard !slot.outgoing.isSettled else { return .open }
         slot.outgoing.underWay -= 1
         slot.outgoing.smscids[slot.part] = smscid
@@ -155,7 +155,7 @@ public struct SubmitQueue<Part> {
 
     /// A part was refused: no further part is sent, and once those under way are answered the message leaves.
     /// - Returns: whether it leaves now.
-    public func putOff(_ slot: Slot, by reason: Refusal) -> Bool {
+    public mutating func putOff(_ slot: Slot, by reason: Refusal) -> Bool {
         guard !slot.outgoing.isSettled else { return false }
         slot.outgoing.underWay -= 1
         slot.outgoing.putOffBy = slot.outgoing.putOffBy ?? reason

@@ -13,7 +13,7 @@ struct `Calls of providers` {
         let base = [("CALLBACK_LISTEN", "127.0.0.1:1"), ("CALLBACK_ID", "param:id"), ("CALLBACK_STATUS", "param:s")]
         let connector = try `What templates are given of a message`.http(base + lines)
         #expect(connector.dlrSupport)
-        return CallbackTarget(connector: "out", callback: try #require(connector.http?.callback))
+        return CallbackTarget(connector: "out", callback: try #require(connector.providerHTTP?.callback))
     }
 
     static func call(

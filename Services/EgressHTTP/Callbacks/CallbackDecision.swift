@@ -8,7 +8,7 @@ import Store
 /// A connector's place for its provider's calls.
 struct CallbackTarget: Sendable, Equatable {
     var connector: String
-    var callback: HTTPOptions.Callback
+    var callback: ProviderHTTPOptions.Callback
 }
 
 /// A provider's call as far as it matters.

@@ -38,7 +38,7 @@ final class CallbackServer: Service {
     func wanted(_ connectors: [ConnectorConfiguration]) {
         var places: Places = [:]
         for connector in connectors {
-            guard let callback = connector.http?.callback else { continue }
+            guard let callback = connector.providerHTTP?.callback else { continue }
             var place = callback.listen
             if place.port != 0 { place.port = min(65_535, max(1, place.port + context.environment.portOffset)) }
             // Of two with the same path, which the check of a configuration refuses, the first stays.

@@ -11,11 +11,11 @@ struct RequestParts: Sendable {
         var description: String
     }
 
-    private let http: HTTPOptions
+    private let http: ProviderHTTPOptions
     private let options: OutgoingOptions
     private let segmentation: SegmentationOptions
 
-    init(_ http: HTTPOptions, _ options: OutgoingOptions) {
+    init(_ http: ProviderHTTPOptions, _ options: OutgoingOptions) {
         self.http = http
         self.options = options
         segmentation = SegmentationOptions(referenceWidth: http.longMessages == .udh16 ? .bits16 : .bits8)

@@ -22,7 +22,7 @@ final class HTTPConnector {
 
     let eventLoop: any EventLoop
     let configuration: ConnectorConfiguration
-    let http: HTTPOptions
+    let http: ProviderHTTPOptions
     let logger: Logger
     /// Whether a message goes out in one request, however many parts it takes.
     let isWhole: Bool
@@ -49,7 +49,7 @@ final class HTTPConnector {
     var pumpAt: Int64?
 
     init(
-        configuration: ConnectorConfiguration, http: HTTPOptions, client: ProviderClient, share: SessionShare,
+        configuration: ConnectorConfiguration, http: ProviderHTTPOptions, client: ProviderClient, share: SessionShare,
         environment: ServiceEnvironment, health: Health, board: StateBoard, eventLoop: any EventLoop
     ) {
         self.configuration = configuration

@@ -20,7 +20,8 @@ struct HTTPQueueFeed: ConnectorFeed {
     private let sends: Bool
 
     init(
-        _ configuration: ConnectorConfiguration, _ http: HTTPOptions, eventLoop: any EventLoop, connector: NIOLoopBound<HTTPConnector>,
+        _ configuration: ConnectorConfiguration, _ http: ProviderHTTPOptions, eventLoop: any EventLoop,
+        connector: NIOLoopBound<HTTPConnector>,
         logger: Logger
     ) {
         name = configuration.name

@@ -12,7 +12,7 @@ struct `Connectors to HTTP providers` {
     @Test func `EMG's keywords alone make one`() throws {
         let (connectors, diagnostics) = Self.check("ADDRESS=http://a.example/send\nDEFAULT_SMSCOP=POST\nXAUTHUSERNAME=u\nXAUTHPASSWORD=p")
         #expect(diagnostics.isEmpty)
-        let http = try #require(connectors.first?.http)
+        let http = try #require(connectors.first?.providerHTTP)
         #expect(http.request.isEMG && http.request.method == "POST" && http.longMessages == .payload && http.onTimeout == .retry)
         #expect(http.answers == .emg && http.callback == nil && connectors[0].dlrSupport == false && connectors[0].outgoing.tls == nil)
     }
@@ -20,7 +20,7 @@ struct `Connectors to HTTP providers` {
     @Test func `the address may stand in SUBADDRESS, and https needs no SSL`() throws {
         for lines in ["ADDRESS=a.example:80\nSUBADDRESS=/send", "ADDRESS=x\nSUBADDRESS=http://a.example:80/send"] {
             let connector = try #require(Self.check(lines).connectors.first)
-            #expect(connector.http?.request.request(for: values).url.hasPrefix("http://a.example:80/send?") ?? false)
+            #expect(connector.providerHTTP?.request.request(for: values).url.hasPrefix("http://a.example:80/send?") ?? false)
         }
         let (connectors, diagnostics) = Self.check("ADDRESS=https://a.example/\nSSL_VERIFY=CHAIN")
         #expect(diagnostics.isEmpty && connectors.first?.outgoing.tls?.verification == .chain)
@@ -41,7 +41,7 @@ struct `Connectors to HTTP providers` {
             HTTP_TOKEN=geheim
             """)
         #expect(diagnostics.isEmpty)
-        let request = try #require(connectors.first?.http?.request.request(for: values))
+        let request = try #require(connectors.first?.providerHTTP?.request.request(for: values))
         #expect(String(decoding: request.body, as: UTF8.self) == "{\n\"to\": \"2\" }")
         #expect(request.headers.map(\.value) == ["1", "geheim", "application/json"])
     }

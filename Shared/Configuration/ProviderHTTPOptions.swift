@@ -2,7 +2,7 @@ public import HTTPProvider
 
 /// What only a connector has that sends to a provider over HTTP (TYPE=OUTGOING, PROTOCOL=HTTP). docs/http-providers.md describes each
 /// keyword for operators.
-public struct HTTPOptions: Sendable, Equatable {
+public struct ProviderHTTPOptions: Sendable, Equatable {
     /// How a message becomes a request.
     public var request: RequestRules
     /// How an answer is read.
@@ -69,14 +69,14 @@ extension OptionReader {
 
     var isHTTPS: Bool { isHTTPProvider && providerURL.lowercased().hasPrefix("https://") }
 
-    mutating func httpOptions() -> HTTPOptions? {
+    mutating func providerHTTPOptions() -> ProviderHTTPOptions? {
         guard isHTTPProvider else {
-            for key in HTTPOptions.ownKeywords where section.last(key) != nil {
+            for key in ProviderHTTPOptions.ownKeywords where section.last(key) != nil {
                 fault(key, "\(key) belongs to a connector of TYPE=OUTGOING and PROTOCOL=HTTP")
             }
             return nil
         }
-        for key in HTTPOptions.foreignKeywords(in: section) { warn(key, "\(key) means nothing for a connector of PROTOCOL=HTTP") }
+        for key in ProviderHTTPOptions.foreignKeywords(in: section) { warn(key, "\(key) means nothing for a connector of PROTOCOL=HTTP") }
         if flag("SSL") == true, !isHTTPS { fault("SSL", "the address says http://, and SSL asks for https://") }
         let request = requestRules()
         let answers = answerRules(isEMG: request?.isEMG ?? true)
@@ -84,7 +84,7 @@ extension OptionReader {
         let longMessages = longHTTPMessages()
         let onTimeout = section.last("ONTIMEOUT") == nil ? .retry : word("ONTIMEOUT") ?? OutgoingOptions.OnTimeout.retry
         guard let request else { return nil }
-        return HTTPOptions(request: request, answers: answers, callback: callback, longMessages: longMessages, onTimeout: onTimeout)
+        return ProviderHTTPOptions(request: request, answers: answers, callback: callback, longMessages: longMessages, onTimeout: onTimeout)
     }
 
     // MARK: Requests
@@ -186,9 +186,9 @@ extension OptionReader {
 
     // MARK: Callbacks
 
-    private mutating func callbackOptions() -> HTTPOptions.Callback? {
+    private mutating func callbackOptions() -> ProviderHTTPOptions.Callback? {
         guard let listen = text("CALLBACK_LISTEN") else {
-            for key in HTTPOptions.ownKeywords where key.hasPrefix("CALLBACK_") && section.last(key) != nil {
+            for key in ProviderHTTPOptions.ownKeywords where key.hasPrefix("CALLBACK_") && section.last(key) != nil {
                 fault(key, "\(key) needs CALLBACK_LISTEN: where the provider's calls come in")
             }
             return nil
@@ -213,7 +213,7 @@ extension OptionReader {
                 list: list, id: id, messageID: messageID, status: status, states: states ?? StateMap(), error: error, text: words)
         }
         guard let rules else { return nil }
-        return HTTPOptions.Callback(
+        return ProviderHTTPOptions.Callback(
             listen: endpoint, path: path, rules: rules, token: text("CALLBACK_TOKEN").map { Secret($0) }, access: access,
             answer: text("CALLBACK_ANSWER") ?? "OK")
     }
