@@ -12,7 +12,7 @@ STAGES = ["accepted", "routed", "priced", "submitted", "delivered"]
 
 def test_status_shows_every_service_and_exits_with_zero(gateway):
     text = gateway.run("status").stdout
-    for name in ["ingress-smpp", "router", "billing", "egress-smpp", "dlr-matcher", "routelog", "delay", "postgresql", "broker", "smsc"]:
+    for name in ["ingress-smpp", "ingress-http", "router", "billing", "egress-smpp", "dlr-matcher", "routelog", "delay", "postgresql", "broker", "smsc"]:
         assert name in text
     status = gateway.json("status")
     assert status["healthy"] is True
