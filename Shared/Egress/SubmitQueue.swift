@@ -40,7 +40,7 @@ public struct SubmitQueue<Part> {
         /// Answers to other parts of a message that has ended are of no interest any more.
         public internal(set) var isSettled = false
         /// A part was sent and its answer never came: the provider may have it.
-        public internal(set) var isUncertain = false
+        public var isUncertain = false
         /// The order by which it was replaced.
         public internal(set) var replacedBy: Int64?
 

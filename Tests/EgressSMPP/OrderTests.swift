@@ -3,6 +3,8 @@ import ServiceKit
 import Store
 import Testing
 
+import Egress
+
 @testable import EgressSMPP
 
 /// What senders order of messages that wait.
