@@ -48,8 +48,8 @@ extension ConnectorConfiguration {
             money: reader.moneyOptions(), log: reader.logOptions(), systemType: reader.text("SYSTEMTYPE") ?? "",
             routing: reader.routingOptions(), text: reader.textOptions(), smpp: reader.smppOptions(direction),
             incoming: reader.incomingOptions(direction), outgoing: reader.outgoingOptions(direction),
-            providerHTTP: reader.providerHTTPOptions(), httpServer: reader.httpServerOptions(direction, protocolName), isDisabled: isDisabled,
-            entries: section.entries)
+            providerHTTP: reader.providerHTTPOptions(), httpServer: reader.httpServerOptions(direction, protocolName),
+            isDisabled: isDisabled, entries: section.entries)
         reader.checkConsistency(of: connector, hasDirection: direction != nil)
         return (reader.hasErrors ? nil : connector, reader.diagnostics)
     }
