@@ -63,6 +63,8 @@ class ProviderBook:
     sightings: list = field(default_factory=list)
     #: sessions that ended otherwise than by unbind after every answer
     broken: set = field(default_factory=set)
+    #: receipts that were sent again, for their answer never came
+    repeated_receipts: int = 0
 
 
 @dataclass
@@ -139,9 +141,11 @@ def audit(client, provider, database, queues, allowed=None):
         found.append(f"queues: {database.open_reports} reports are still awaited from the provider")
     if database.parked:
         found.append(f"queues: {database.parked} reports still wait for a client")
-    # Of a message that reached the provider twice only one id is known; the other id's receipt waits for nobody.
-    if database.early_receipts > repeats:
-        found.append(f"queues: {database.early_receipts} receipts wait for their message, and only {repeats} came twice to the provider")
+    # Of a message that reached the provider twice only one id is known; the other id's receipt waits for nobody. Nor does a receipt that
+    # came once more after the first had closed its entry.
+    excused = repeats + provider.repeated_receipts
+    if database.early_receipts > excused:
+        found.append(f"queues: {database.early_receipts} receipts wait for their message, and only {excused} are repetitions")
     if database.dead_letters:
         found.append(f"queues: {database.dead_letters} records are in the dead letters")
     return found

@@ -76,6 +76,7 @@ class Plant:
         """The demo's configuration, with our provider behind its connector."""
         text = (ROOT / "docs/demo.cfg").read_text()
         text = re.sub(r":2775\b", f":{self.gateway.smpp_port}", text)
+        text = re.sub(r":8080\b", f":{self.gateway.http_port}", text)
         options = {"TYPE": "OUTGOING", "PROTOCOL": "SMPP", "ADDRESS": f"127.0.0.1:{self.gateway.base + 31}"} | self.options | options
         lines = "\n".join(key if value is None else f"{key}={value}" for key, value in options.items())
         text = text[:text.index(f"CONNECTOR {CONNECTOR}")] + f"CONNECTOR {CONNECTOR} <\n{lines}\n>\n"

@@ -134,6 +134,7 @@ class ScriptedSMSC(threading.Thread):
             self.book.broken.add(session.number)
         # As an operator does: a receipt that nobody answered is sent again.
         self._receipts[:0] = [(0.0, receipt) for receipt in session.receipts.values()]
+        self.book.repeated_receipts += len(session.receipts)
 
     def _flush(self, session):
         if session.out:

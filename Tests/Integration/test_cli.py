@@ -19,7 +19,7 @@ def test_status_shows_every_service_and_exits_with_zero(gateway):
     assert {row["state"] for row in status["services"]} == {"healthy"}
     assert {row["service"]: row["pid"] for row in status["services"]}.items() <= gateway.pids().items()
     assert {"smpp-in1", "smpp-providerA"} <= {row["name"] for row in status["connectors"]}
-    assert all(isinstance(row["queued"], int) for row in status["connectors"]) and status["delayed"] == 0
+    assert all(isinstance(row["queued"], int) for row in status["connectors"]) and isinstance(status["delayed"], int)
 
 
 def test_status_of_nothing_says_so_and_exits_with_one(tmp_path):

@@ -86,6 +86,7 @@ def test_vendors_parameters_of_a_receipt_reach_the_client(gateway, provider, ses
     assert (report.receipt_id, report.stat) == (identity, "DELIVRD")
     assert report.tlvs[0x1401] == b"abc" and report.tlvs[0x3FFE] == b"\7"
     # In the log it is the recipient that its sender named.
+    wait_for("it is in the log", lambda: gateway.sql("SELECT 1 FROM routelog WHERE msgid = %s", (int(identity),)), 20)
     assert gateway.one("SELECT destaddr FROM routelog WHERE msgid = %s", (int(identity),)) == PREFIX + "1"
 
 
