@@ -203,6 +203,14 @@ class Gateway:
                         raise
                     time.sleep(0.1)
 
+    def story(self, msgid):
+        """`message show` of a message that has ended; the log comes a moment after the report."""
+        def ended():
+            done = self.run("message", "show", msgid, "--json", check=False)
+            found = json.loads(done.stdout)["message"] if done.returncode == 0 else None
+            return found if found and (found["status"] or 0) >= 10 else None
+        return wait_for(f"the log has the end of {msgid}", ended, 20, 0.2)
+
     def one(self, query, parameters=None):
         """The only value of a query's only row."""
         ((value,),) = self.sql(query, parameters)

@@ -29,6 +29,9 @@ def provider(own_gateway):
 @pytest.fixture
 def session(own_gateway, provider):
     account = new_account(own_gateway)
+    # Every service is to know of it before its messages come.
+    own_gateway.changed()
+    own_gateway.wait_applied()
     session = bind(own_gateway.smpp_port, account)
     session.account = account
     yield session
@@ -42,6 +45,9 @@ def state(gateway, name="alpha"):
 def hold(gateway):
     gateway.run("connector", "hold", "alpha")
     wait_for("it is held", lambda: state(gateway)["state"] == "held", 20, 0.2)
+    # The list says what was ordered; the connector follows within a second or so.
+    gateway.changed()
+    gateway.wait_applied()
 
 
 def unhold(gateway):

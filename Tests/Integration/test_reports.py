@@ -129,7 +129,7 @@ def test_a_report_that_never_comes_expires(silent_gateway):
     ended = {submission.message_id for submission in client.answered}
     assert {identity for identity, _ in client.receipts} == ended
     assert not ended & {row["msgid"] for row in gateway.json("dlr", "open")["open"]}
-    shown = gateway.json("message", "show", ended.pop())["message"]
+    shown = gateway.story(ended.pop())
     assert shown["status_name"] == "EXPIRED" and shown["reasontext"] == "the provider sent no report in time"
 
 
@@ -153,7 +153,7 @@ def test_an_accounts_own_files_route_and_price_it(silent_gateway):
     client.submit_all()
     client.receive_all()
     client.close()
-    shown = gateway.json("message", "show", client.answered[0].message_id)["message"]
+    shown = gateway.story(client.answered[0].message_id)
     assert shown["outconnector"] == "hex" and float(shown["charge"]) == 0.125
     # `config apply` reads the files again, and applies nothing where one has a fault.
     charges.write_text("4794 0.25\n4795\n")

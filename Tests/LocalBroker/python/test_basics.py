@@ -61,7 +61,8 @@ def test_kcat_lists_writes_reads_and_seeks_by_time(shared_broker, topic):
 
 
 def test_offsets_by_time_point_at_the_very_record(shared_broker, topic):
-    create(shared_broker, topic, 1)
+    # The records are years old: without this the retention, whenever it looks, takes them away.
+    create(shared_broker, topic, 1, **{"retention.ms": "-1"})
     p = producer(shared_broker, **{"linger.ms": 200})
     for n in range(3000):
         p.produce(topic, b"%d" % n, partition=0, timestamp=1_700_000_000_000 + n * 1000)
