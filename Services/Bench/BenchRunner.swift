@@ -95,6 +95,10 @@ struct BenchRunner {
         if seconds > 0 {
             result.acceptedPerSecond = Double(counts.accepted) / seconds
             result.endToEndPerSecond = Double(counts.finished) / seconds
+            if counts.finished == 0, book.finished > 0 {
+                // So slow that none came to its end while the load was sent: the rate until now is what there is.
+                result.endToEndPerSecond = Double(book.finished) * 1e9 / Double(max(1, LoadCore.nanoseconds() - range.lowerBound))
+            }
         }
         note(latenciesOf: book, in: range, &result)
     }

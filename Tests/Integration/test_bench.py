@@ -1,5 +1,6 @@
 """`signalbox bench` on a debug build: its figures mean nothing here, its books do."""
 
+import contextlib
 import json
 import os
 import signal
@@ -22,7 +23,10 @@ def finish(bench, place):
     try:
         code = bench.wait(300)
     except subprocess.TimeoutExpired:
-        bench.terminate()
+        # Nothing is left behind: the bench, and all that it had started, which stand in no other place.
+        for pid in [bench.pid, *children(place)]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         bench.wait(60)
         raise AssertionError(f"the bench did not end:\n{(place / 'bench.log').read_text()}") from None
     return code, (place / "bench.log").read_text()

@@ -164,7 +164,13 @@ final class LoadCore {
     }
 
     private func tick() {
-        guard phase != .closing else { return }
+        if phase == .closing {
+            // A session whose submits are still unanswered unbinds by its clock, and gives up by it.
+            let milliseconds = Self.milliseconds()
+            for session in sessions { session.tick(milliseconds) }
+            if sessions.contains(where: { $0.channel != nil }) { tickLater() }
+            return
+        }
         ticks += 1
         // At the pace of a message each few milliseconds a look each two; the provider's file and the timers less often.
         if ticks.isMultiple(of: 4) { look() }
