@@ -154,6 +154,7 @@ extension OpenEntry {
                 .intArray(opened.map(\.msgid)), .intArray(opened.map(\.part)), .intArray(opened.map(\.parts)),
                 .bytesArray(opened.map(\.record)), .intArray(opened.map(\.expires)),
             ])
+        try DueEntries.opened(opened, connection)
     }
 }
 

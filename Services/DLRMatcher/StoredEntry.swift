@@ -81,6 +81,7 @@ struct StoredEntry {
                 .textArray(closed.map(\.error)), .textArray(closed.map(\.reasonText)), .intArray(closed.map(\.doneAt)),
                 .intArray(closed.map(\.receivedAt)), .intArray(closed.map(\.part)), .bytesArray(closed.map(\.storedOptions)),
             ])
+        try DueEntries.closed(closed.map(\.msgid), connection)
     }
 
     private var storedOptions: [UInt8]? {

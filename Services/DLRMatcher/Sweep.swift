@@ -35,10 +35,8 @@ enum Sweep {
             output.records.append(OutgoingRecord(topic: Topics.receipts, key: receiptKey(receipt.connector, receipt.smscid), value: bytes))
         }
         // Providers that never report: the entry ends by a receipt of our own.
-        let expired = try connection.query(
-            """
-            SELECT connector, smscid FROM open_dlr WHERE closed_by IS NULL AND expires < now() ORDER BY expires LIMIT \(batch)
-            """)
+        let due = try DueEntries.next(connection)
+        let expired = try DueEntries.expired(due, connection)
         let now = wallClockMilliseconds()
         for row in expired {
             var receipt = Receipt()
@@ -70,14 +68,13 @@ enum Sweep {
             INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
             SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
             """, [.int(orphanSeconds)])
-        _ = try connection.execute(
-            """
-            DELETE FROM open_dlr WHERE (connector, match_key, msgid, part) IN (
-                SELECT connector, match_key, msgid, part FROM open_dlr WHERE closed_at < now() - interval '1 hour' LIMIT 20000)
-            """)
-        if !done.isEmpty {
+        try DueEntries.forgetClosed(due, connection)
+        if !done.isEmpty || !due.isEmpty {
             output.afterCommit = {
-                _ = try connection.execute("DELETE FROM early_receipt WHERE source = ANY($1::text[])", [.textArray(done)])
+                if !done.isEmpty {
+                    try connection.execute("DELETE FROM early_receipt WHERE source = ANY($1::text[])", [.textArray(done)])
+                }
+                try DueEntries.settle(due, connection)
             }
         }
         return output

@@ -25,7 +25,7 @@ enum LogContents {
         try insertPlain(work.plain, connection)
         try insertSealed(work.sealed, connection, keys)
         try insertOptions(work.options, connection)
-        for (table, ids) in [("messagebody", work.withoutBody), ("messageoption", work.withoutOptions)] where !ids.isEmpty {
+        for (table, ids) in [("messagebody", work.withoutBody), ("messageoptions", work.withoutOptions)] where !ids.isEmpty {
             try connection.execute("DELETE FROM \(table) WHERE msgid = ANY($1::bigint[])", [.intArray(ids.map { $0 })])
         }
     }
@@ -141,27 +141,38 @@ enum LogContents {
     }
 
     private static func insertOptions(_ messages: [ShortMessage], _ connection: Connection) throws(DatabaseError) {
-        var ids: [Int64?] = []
-        var names: [String?] = []
-        var values: [String?] = []
-        for message in messages {
-            for (name, value) in options(message) {
-                ids.append(message.msgid)
-                names.append(name)
-                values.append(value)
-            }
-        }
-        guard !ids.isEmpty else { return }
+        let messages = messages.map { (message: $0, options: optionText(options($0))) }.filter { !$0.options.isEmpty }
+        guard !messages.isEmpty else { return }
         try connection.execute(
             """
-            INSERT INTO messageoption (msgid, optionname, optionvalue)
-            SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) ON CONFLICT DO NOTHING
-            """, [.intArray(ids), .textArray(names), .textArray(values)])
+            INSERT INTO messageoptions (msgid, options)
+            SELECT * FROM unnest($1::bigint[], $2::text[]) ON CONFLICT DO NOTHING
+            """, [.intArray(messages.map(\.message.msgid)), .textArray(messages.map(\.options))])
+        let joined = messages.filter { !$0.message.joined.isEmpty }
+        guard !joined.isEmpty else { return }
+        try connection.execute(
+            """
+            UPDATE messageoptions m SET options = u.o FROM unnest($1::bigint[], $2::text[]) AS u(m, o) WHERE m.msgid = u.m
+            """, [.intArray(joined.map(\.message.msgid)), .textArray(joined.map(\.options))])
     }
 
+    /// As `messageoptions` keeps them. The first of a name counts.
+    private static func optionText(_ options: [(name: String, value: String)]) -> String {
+        var text = ""
+        for (index, option) in options.enumerated() where !options[..<index].contains(where: { $0.name == option.name }) {
+            if !text.isEmpty { text.append(separator) }
+            text += option.name
+            text += "="
+            text += option.value.contains(separator) ? option.value.filter { $0 != separator } : option.value
+        }
+        return text
+    }
+
+    private static let separator: Character = "\u{1E}"
+
     /// What has no column in `routelog`, by EMG's option names.
-    private static func options(_ message: ShortMessage) -> [(String, String)] {
-        var options: [(String, String)] = message.options.map { ($0.name, $0.value) }
+    private static func options(_ message: ShortMessage) -> [(name: String, value: String)] {
+        var options = message.options.map { (name: $0.name, value: $0.value) }
         func add(_ name: String, _ value: some BinaryInteger) { if value != 0 { options.append((name, String(value))) } }
         add("SOURCEADDRTON", message.source.ton)
         add("SOURCEADDRNPI", message.source.npi)

@@ -18,6 +18,10 @@ public struct Delivery: Sendable {
 ///
 /// Records gather here and not in librdkafka: its threads wait in whole milliseconds and spin through the rest of a linger, which cost more
 /// than all else that they do. They get a burst every few milliseconds and send it at once.
+///
+/// And they get the next burst when the last one is settled: an idempotent producer has at most five requests on their way, each of one
+/// partition, and for as long as there is a sixth librdkafka's thread asks without a pause whether it may go. What gathers meanwhile makes
+/// the next burst the larger, and the broker syncs once for all of it.
 public final class Producer: Sendable {
     /// How a producer batches and how long it tries.
     public struct Settings: Sendable {
@@ -29,6 +33,9 @@ public final class Producer: Sendable {
         public var deliveryTimeoutMilliseconds = 30_000
         public init() {}
     }
+
+    /// Milliseconds that a burst waits for the one before it.
+    private static let mostPatience = 500
 
     private struct Waiting {
         var record: OutgoingRecord
@@ -43,6 +50,11 @@ public final class Producer: Sendable {
     private let news = DispatchSemaphore(value: 0)
     /// Sent and not settled.
     private let open = Atomic<Int>(0)
+    /// Of these, what librdkafka has.
+    private let passedOn = Atomic<Int>(0)
+    /// Signalled when librdkafka has none left and the sender waits for that.
+    private let idle = DispatchSemaphore(value: 0)
+    private let awaitsIdle = Atomic<Bool>(false)
     private let stopping = Atomic<Bool>(false)
     private let stopped = DispatchSemaphore(value: 0)
 
@@ -99,13 +111,26 @@ public final class Producer: Sendable {
     /// From what has gathered to librdkafka, in bursts.
     private func passOn() {
         var topics = TopicCache()
+        var hasMore = false
         while !stopping.load(ordering: .acquiring) {
-            news.wait()
-            if settings.lingerMilliseconds > 0 { Thread.sleep(forTimeInterval: settings.lingerMilliseconds / 1_000) }
+            if !hasMore {
+                news.wait()
+                if settings.lingerMilliseconds > 0 { Thread.sleep(forTimeInterval: settings.lingerMilliseconds / 1_000) }
+            }
+            awaitIdle()
             let burst = waiting.withLock { waiting in
-                defer { waiting = [] }
+                // Of one topic: so that there are as few partitions in it as can be.
+                let topic = waiting.first?.record.topic
+                var rest: [Waiting] = []
+                if waiting.contains(where: { $0.record.topic != topic }) {
+                    rest = waiting.filter { $0.record.topic != topic }
+                    waiting.removeAll { $0.record.topic != topic }
+                }
+                defer { waiting = rest }
+                hasMore = !rest.isEmpty
                 return waiting
             }
+            passedOn.add(burst.count, ordering: .sequentiallyConsistent)
             var failures: [Delivery] = []
             for one in burst {
                 do throws(BusError) {
@@ -122,8 +147,24 @@ public final class Producer: Sendable {
         stopped.signal()
     }
 
+    /// Until librdkafka has settled all that it was given; or, where the broker takes its time, for a while: then each record's own time
+    /// runs, and librdkafka knows best.
+    private func awaitIdle() {
+        let end = DispatchTime.now() + .milliseconds(Producer.mostPatience)
+        while !stopping.load(ordering: .acquiring) {
+            // Set before the count is looked at: who brings it to 0 afterwards sees it.
+            awaitsIdle.store(true, ordering: .sequentiallyConsistent)
+            guard passedOn.load(ordering: .sequentiallyConsistent) > 0, idle.wait(timeout: end) == .success else { return }
+        }
+    }
+
     private func settle(_ deliveries: [Delivery]) {
         open.subtract(deliveries.count, ordering: .relaxed)
+        if passedOn.subtract(deliveries.count, ordering: .sequentiallyConsistent).newValue == 0,
+            awaitsIdle.exchange(false, ordering: .sequentiallyConsistent)
+        {
+            idle.signal()
+        }
         let failed = deliveries.count { $0.error != nil }
         BusMetrics.produced.add(deliveries.count)
         BusMetrics.acknowledged.add(deliveries.count - failed)

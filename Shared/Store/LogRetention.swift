@@ -1,6 +1,6 @@
 public import Database
 
-/// How long the message log is kept: whole days of `routelog`, `messageoption` and `messagebody` are dropped with their partitions.
+/// How long the message log is kept: whole days of `routelog`, `messageoptions` and `messagebody` are dropped with their partitions.
 /// Summaries stay for ever, and so does the ledger.
 public enum LogRetention {
     /// LOGRETENTION in days; nil = for ever.
@@ -24,8 +24,8 @@ public enum LogRetention {
             """
             SELECT to_date(right(c.relname, 8), 'YYYYMMDD') - date '1970-01-01' AS day, c.relname
             FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-            WHERE i.inhparent IN ('routelog'::regclass, 'messageoption'::regclass, 'messagebody'::regclass)
-                AND c.relname ~ '^(routelog|messageoption|messagebody)_[0-9]{8}$'
+            WHERE i.inhparent IN ('routelog'::regclass, 'messageoptions'::regclass, 'messagebody'::regclass)
+                AND c.relname ~ '^(routelog|messageoptions|messagebody)_[0-9]{8}$'
             ORDER BY 1, 2
             """)
         {
@@ -53,7 +53,7 @@ public enum LogRetention {
             try connection.script("SET LOCAL lock_timeout = '5s'; LOCK TABLE ONLY routelog IN ACCESS EXCLUSIVE MODE")
             try SummaryStore.sumUpAll(connection, before: day * 24)
             for table in tables { try connection.script("DROP TABLE \(table)") }
-            for parent in ["routelog", "messageoption", "messagebody"] {
+            for parent in ["routelog", "messageoptions", "messagebody"] {
                 try connection.execute(
                     "DELETE FROM \(parent)_default WHERE msgid < signalbox_msgid_floor(to_timestamp($1::bigint * 86400))", [.int(day)])
             }

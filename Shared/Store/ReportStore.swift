@@ -53,7 +53,7 @@ public enum ReportStore {
             SELECT msgid, part, parts, connector, smscid, created, expires FROM open_dlr
             WHERE closed_by IS NULL AND ($1::bigint IS NULL OR msgid = $1) AND ($2::text IS NULL OR connector = $2)
                 AND ($3::text IS NULL OR match_key = lower(ltrim($3, '0')))
-            ORDER BY created, msgid, part LIMIT $4
+            ORDER BY msgid, part LIMIT $4
             """, [.optional(msgid), .optional(connector), .optional(smscid), .int(limit)])
         {
             found.append(

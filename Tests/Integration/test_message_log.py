@@ -85,7 +85,7 @@ def test_an_account_says_whether_its_texts_are_kept(log_gateway):
     assert text not in shown and f"encrypted with the key {key}, which is not at hand" in shown and "DELIVERED" in shown
 
     # It stands in the clear in no column of the log.
-    for table in ["routelog", "messageoption", "messagebody"]:
+    for table in ["routelog", "messageoptions", "messagebody"]:
         found = gateway.sql(f"SELECT t::text FROM {table} t WHERE msgid = ANY(%s) AND t::text LIKE %s", ([silent, sealed], "%attempt%"))
         assert found == []
 
@@ -165,7 +165,7 @@ def test_days_beyond_the_retention_are_dropped_while_everything_runs(log_gateway
     path = gateway.place / "retention.cfg"
     path.write_text("LOGRETENTION=9\n" + before)
     gateway.run("config", "apply", path)
-    days = "SELECT count(*) FROM pg_class WHERE relname ~ '^(routelog|messageoption|messagebody)_[0-9]{8}$' AND relkind = 'r'" \
+    days = "SELECT count(*) FROM pg_class WHERE relname ~ '^(routelog|messageoptions|messagebody)_[0-9]{8}$' AND relkind = 'r'" \
         " AND to_date(right(relname, 8), 'YYYYMMDD') < (now() AT TIME ZONE 'UTC')::date - 9"
     wait_for("old days are gone", lambda: gateway.one(days) == 0)
     assert gateway.one(days.replace("<", ">=")) > 0

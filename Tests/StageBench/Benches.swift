@@ -63,7 +63,7 @@ enum Benches {
             }
         }
         var bare = (rows: 0, seconds: 0.0)
-        for table in ["routelog", "messagebody", "messageoption"] {
+        for table in ["routelog", "messagebody", "messageoptions"] {
             let one = try copy(connection, table: table, rows: "SELECT * FROM \(table) ORDER BY msgid", batch: 1_667)
             print("  \(table): \(one.rows) rows, bare COPY \(rate(one.rows, one.seconds)) rows per second")
             bare = (bare.rows + one.rows, bare.seconds + one.seconds)

@@ -50,7 +50,7 @@ import Testing
     }
 
     private func counts() throws -> [Int64] {
-        try ["routelog", "messagebody", "messageoption"].map {
+        try ["routelog", "messagebody", "messageoptions"].map {
             min(1, try connection.query("SELECT count(*) FROM \($0) WHERE msgid = $1", [.int(message.msgid)])[0].int(0))
         }
     }

@@ -116,7 +116,7 @@ import Testing
         // Late reports, one of which gives the money back.
         _ = try transform.process([delivered(messages[0]), delivered(messages[5], refunded: true)])
         let before = try LogRetention.apply(connection, days: 2, now: today + 1)
-        #expect(Set(before.map { String($0.prefix { $0 != "_" }) }) == ["routelog", "messageoption", "messagebody"])
+        #expect(Set(before.map { String($0.prefix { $0 != "_" }) }) == ["routelog", "messageoptions", "messagebody"])
         try upkeep()
         #expect(try differences() == 0)
         // What was dropped was summed up with its last news, and stays so.

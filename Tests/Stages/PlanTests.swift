@@ -17,8 +17,9 @@ import Testing
 @Suite(.serialized) struct `Plans that are made while the tables are empty` {
     /// Tables that grow with the traffic; a partition has its table's name in front.
     private static let growing = [
-        "ledger", "open_dlr", "early_receipt", "orphan_receipt", "parked_delivery", "message_part", "message_order", "sat_entry", "session",
-        "routelog", "messageoption", "messagebody",
+        "ledger", "open_dlr", "open_dlr_due", "early_receipt", "orphan_receipt", "parked_delivery", "message_part", "message_order",
+        "sat_entry", "session",
+        "routelog", "messageoptions", "messagebody",
     ]
 
     @Test(arguments: [StatementPlans.byIndex, .byCost])
@@ -136,6 +137,8 @@ import Testing
             """
             INSERT INTO open_dlr (connector, smscid, match_key, msgid, expires)
                 SELECT 'out', n::text, n::text, n, now() + interval '1 day' FROM generate_series(1, 20000) n;
+            INSERT INTO open_dlr_due (due, msgids)
+                SELECT now() - n * interval '1 second', ARRAY[n, n + 1] FROM generate_series(1, 20000) n;
             INSERT INTO early_receipt (connector, smscid, match_key, source, record)
                 SELECT 'out', 'e' || n, 'e' || n, n::text, '' FROM generate_series(1, 20000) n;
             INSERT INTO ledger (msgid, kind, userid, username, amount, mechanism)

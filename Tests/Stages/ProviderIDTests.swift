@@ -242,12 +242,28 @@ import Testing
         _ = try bench.submit(1, "never")
         let left = try bench.connection.query("SELECT extract(epoch FROM expires - created)::bigint FROM open_dlr")[0].int(0)
         #expect((59...61).contains(left))
+        #expect(try Sweep.run(bench.connection, orphanSeconds: 3_600).records.isEmpty, "not yet")
         _ = try bench.connection.execute("UPDATE open_dlr SET expires = now() - interval '1 second'")
+        _ = try bench.connection.execute("UPDATE open_dlr_due SET due = due - interval '62 seconds'")
+        // A crash before this is committed finds it again.
+        #expect(try Sweep.run(bench.connection, orphanSeconds: 3_600).records.count == 1)
         let swept = try Sweep.run(bench.connection, orphanSeconds: 3_600)
+        try swept.afterCommit?()
+        #expect(try Sweep.run(bench.connection, orphanSeconds: 3_600).records.isEmpty, "once it is written it is not looked at again")
         let receipts = try StageFixtures.records(Receipt.self, of: swept, to: Topics.receipts)
         #expect(receipts.map(\.status) == [.expired])
         let output = try bench.transform.process([StageFixtures.record(Topics.receipts, 99, try #require(receipts.first))])
         #expect(try StageFixtures.records(ShortMessage.self, of: output, to: Topics.queue("in")).map(\.report.status) == [.expired])
+        // Closed by that, it is kept for an hour, and forgotten then.
+        func left(after interval: String) throws -> Int64 {
+            _ = try bench.connection.execute("UPDATE open_dlr_due SET due = due - interval '\(interval)'")
+            _ = try bench.connection.execute("UPDATE open_dlr SET closed_at = closed_at - interval '\(interval)'")
+            try Sweep.run(bench.connection, orphanSeconds: 3_600).afterCommit?()
+            return try bench.connection.query("SELECT count(*) FROM open_dlr")[0].int(0)
+        }
+        #expect(try left(after: "59 minutes") == 1)
+        #expect(try left(after: "61 seconds") == 0)
+        #expect(try bench.connection.query("SELECT count(*) FROM open_dlr_due")[0].int(0) == 0)
     }
 
     @Test func `an early receipt that did its work is no orphan, though its matcher died before it tidied up`() throws {

@@ -16,7 +16,7 @@ import TestSupport
                 VALUES (777, 1, 11, 1800000000, 5, 1800000001, 7, 0.05), (779, 5, 3, 1800000001, 6, NULL, NULL, NULL);
             UPDATE routelog SET origid = 777 WHERE msgid = 779;
             INSERT INTO messagebody (msgid, body, charcode) VALUES (777, 'hello', 'GSM7');
-            INSERT INTO messageoption VALUES (777, 'DLR', '1');
+            INSERT INTO messageoptions VALUES (777, 'DLR=1');
             INSERT INTO ledger (msgid, kind, userid, username, amount, balance_after, mechanism) VALUES (777, 1, 1, 'demo', -0.05, 1, 2);
             """)
         let story = try #require(try MessageStore.show(connection, msgid: 777))

@@ -3,7 +3,7 @@ public import Database
 /// The database's schema: all migrations in order.
 public enum Schema {
     public static let migrations: [Migration] = [
-        .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .queueOrders, .accountFiles, .http,
+        .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .queueOrders, .accountFiles, .http, .leanLog,
     ]
 
     public static let migrator = Migrator(migrations)
@@ -24,7 +24,7 @@ public enum Schema {
         return applied
     }
 
-    /// Makes the partitions of `routelog`, `messageoption` and `messagebody` from yesterday (UTC) on, where
+    /// Makes the partitions of `routelog`, `messageoptions` and `messagebody` from yesterday (UTC) on, where
     /// they are missing. Several may do so at once.
     /// - Returns: the number of partitions made.
     @discardableResult
