@@ -15,11 +15,17 @@ package final class BillingTransform: StageTransform {
     private let tables: () -> BillingTables
     private let ids: SharedMessageIDs
     private let connect: () throws -> Connection
+    private let passedOver: (_ price: Int64, _ account: String, _ currency: String) -> Void
     private var connection: Connection?
     private var sweep = ReservationSweep()
     private var lastSweep: Int64 = 0
 
-    package init(tables: @escaping () -> BillingTables, ids: SharedMessageIDs, connect: @escaping () throws -> Connection) {
+    /// - Parameter passedOver: is told of a price whose charge does not count for an account, for it pays in another currency.
+    package init(
+        tables: @escaping () -> BillingTables, ids: SharedMessageIDs, connect: @escaping () throws -> Connection,
+        passedOver: @escaping (_ price: Int64, _ account: String, _ currency: String) -> Void = { _, _, _ in }
+    ) {
+        self.passedOver = passedOver
         self.tables = tables
         self.ids = ids
         self.connect = connect
@@ -152,11 +158,16 @@ package final class BillingTransform: StageTransform {
             return [queue(message, charge, tables, now)]
         }
         let charging = desk.work(on: message) { book, account in
+            var foreign: Int64?
             let quote = tables.prices.quote(
                 destination: message.destination.number, account: message.account, inConnector: message.inConnector,
-                outConnector: message.outConnector, currency: account.currency, needsCharge: account.mechanism == .charges, now: now)
+                outConnector: message.outConnector, currency: account.currency, needsCharge: account.mechanism == .charges, now: now,
+                passedOver: { foreign = $0 })
+            if let foreign, account.mechanism == .charges { passedOver(foreign, message.account, account.currency) }
             let charging = book.charge(
-                pass: message.triedConnectors.count, parts: Int(max(1, message.parts)), quote: quote, account: &account)
+                pass: message.triedConnectors.count, parts: Int(max(1, message.parts)), quote: quote,
+                withoutQuote: foreign == nil ? MessageBook.noPrice : "no price for this destination in \(account.currency)",
+                account: &account)
             let added: LedgerEntry? =
                 switch charging {
                 case .charged(_, let entry), .refused(_, _, let entry): entry

@@ -55,12 +55,18 @@ enum DueEntries {
             """, [.intArray(due.map { $0 })])
     }
 
+    /// Their ids are remembered a while longer (`closed_dlr`), for receipts that repeat them.
     static func forgetClosed(_ due: [Int64], _ connection: Connection) throws(DatabaseError) {
         guard !due.isEmpty else { return }
         try connection.execute(
             """
-            DELETE FROM open_dlr
-            WHERE msgid IN (SELECT unnest(msgids) FROM open_dlr_due WHERE id = ANY($1::bigint[])) AND closed_at < now() - interval '1 hour'
+            WITH gone AS (
+                DELETE FROM open_dlr
+                WHERE msgid IN (SELECT unnest(msgids) FROM open_dlr_due WHERE id = ANY($1::bigint[]))
+                    AND closed_at < now() - interval '1 hour'
+                RETURNING connector, match_key)
+            INSERT INTO closed_dlr (key) SELECT DISTINCT signalbox_receipt_key(connector, match_key) FROM gone
+            ON CONFLICT (key) DO UPDATE SET at = EXCLUDED.at
             """, [.intArray(due.map { $0 })])
     }
 

@@ -45,6 +45,7 @@ enum Matching {
                 // Closed by another receipt: this one is a provider's duplicate. Unless it speaks of another number: then the provider
                 // uses the id again, and the submission is still to come.
                 let isDuplicate = candidates.contains { fits(entries[$0], receipt) }
+                if isDuplicate { MatcherMetrics.repeated.add() }
                 if isDuplicate, early.contains(receipt.source) { result.usedEarly.append(receipt.source) }
                 if !isDuplicate, receipt.receipt.msgid == 0, !early.contains(receipt.source) { unmatched.append(receipt) }
                 continue

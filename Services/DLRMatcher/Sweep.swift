@@ -58,16 +58,7 @@ enum Sweep {
             WHERE e.received < now() - interval '10 minutes' AND o.closed_by = e.source LIMIT \(batch)
             """
         ).map { try $0.text(0) }
-        // Receipts that nothing was ever submitted for are kept for people.
-        _ = try connection.execute(
-            """
-            WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - make_interval(secs => $1::int)
-                AND NOT EXISTS (SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
-                    JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key WHERE o.closed_by IS NULL)
-                RETURNING connector, smscid, source, record, received)
-            INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
-            SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
-            """, [.int(orphanSeconds)])
+        try forget(connection, orphanSeconds)
         try DueEntries.forgetClosed(due, connection)
         if !done.isEmpty || !due.isEmpty {
             output.afterCommit = {
@@ -78,5 +69,34 @@ enum Sweep {
             }
         }
         return output
+    }
+
+    /// What waited in vain, and ids that were closed long ago.
+    private static func forget(_ connection: Connection, _ orphanSeconds: Int) throws {
+        // Receipts that nothing was ever submitted for are kept for people. One that repeats what closed an entry some time ago says
+        // nothing new: it waited too, for the id might have been used again, and is counted only.
+        let told = try connection.query(
+            """
+            WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - make_interval(secs => $1::int)
+                AND NOT EXISTS (SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
+                    JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key WHERE o.closed_by IS NULL)
+                RETURNING connector, smscid, source, record, received, match_key, other_keys),
+            sorted AS (
+                SELECT g.*, EXISTS (SELECT FROM unnest(g.match_key || g.other_keys) AS k(key)
+                    JOIN closed_dlr c ON c.key = signalbox_receipt_key(g.connector, k.key)) AS repeated FROM gone g),
+            kept AS (
+                INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
+                SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM sorted WHERE NOT repeated
+                ON CONFLICT DO NOTHING)
+            SELECT count(*) FILTER (WHERE repeated), count(*) FILTER (WHERE NOT repeated) FROM sorted
+            """, [.int(orphanSeconds)])
+        MatcherMetrics.repeated.add(Int(try told[0].int(0)))
+        MatcherMetrics.orphans.add(Int(try told[0].int(1)))
+        // A receipt that comes within ORPHANTIME after its entry is gone is looked at ORPHANTIME later.
+        _ = try connection.execute(
+            """
+            DELETE FROM closed_dlr WHERE key IN (
+                SELECT key FROM closed_dlr WHERE at < now() - make_interval(secs => 2 * $1::int + 60) ORDER BY at LIMIT 20000)
+            """, [.int(orphanSeconds)])
     }
 }

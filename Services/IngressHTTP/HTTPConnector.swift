@@ -38,13 +38,8 @@ struct SharedParts: Sendable {
     var tariffs: @Sendable () -> Tariffs
 }
 
-/// What a price preview needs to know; read again when it changes.
+/// What a price preview needs to know; each part is read again when it changes.
 struct Tariffs: Sendable {
     var plan: RoutingPlan
     var prices: PriceTable
-
-    init(_ connection: Connection) throws {
-        plan = try RoutingStore.load(connection).plan
-        prices = try PriceStore.table(connection)
-    }
 }

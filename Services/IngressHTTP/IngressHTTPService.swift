@@ -13,7 +13,8 @@ public enum IngressHTTPService {
         let environment = context.environment
         let registry = SessionRegistry(environment)
         let limits = try await Snapshot("queue limits", context) { try QueueMonitor.Limits.load($0) }
-        let tariffs = try await Snapshot("tariffs", context) { try Tariffs($0) }
+        let prices = try await Snapshot("prices", context, of: .prices) { try PriceStore.table($0) }
+        let plan = try await Snapshot("routes", context) { try RoutingStore.load($0).plan }
         let webhooks = try await Snapshot("webhooks", context) { try WebhookStore.load($0) }
         let intake = try Intake(environment)
         let ids = SharedMessageIDs(try await context.messageIDs())
@@ -22,12 +23,12 @@ public enum IngressHTTPService {
             environment: environment, acceptance: Acceptance(intake),
             gatekeeper: Gatekeeper(Authenticator(environment, registry: registry), logger: environment.logger),
             desk: MessageDesk(environment, intake: intake, ids: ids), monitor: monitor, ids: ids, lookups: Lookups(environment),
-            idempotency: Idempotency(environment), tariffs: { tariffs.value })
+            idempotency: Idempotency(environment), tariffs: { Tariffs(plan: plan.value, prices: prices.value) })
         let listeners = HTTPListeners(context, shared: shared, registry: registry, webhooks: { webhooks.value })
         let connectors = try await Snapshot(
             "connectors", context, load: { try loadConnectors($0) }, onChange: { listeners.wanted($0) })
         listeners.wanted(connectors.value)
-        return [registry, limits, tariffs, webhooks, monitor, Upkeep(shared), listeners, connectors]
+        return [registry, limits, prices, plan, webhooks, monitor, Upkeep(shared), listeners, connectors]
     }
 }
 

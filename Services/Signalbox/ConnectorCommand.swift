@@ -26,8 +26,10 @@ struct ConnectorCommand: AsyncParsableCommand {
             var windowsize: String
             var disabled: Bool
             var sessions: Int64
-            /// stopped, held, bound, connecting, idle; of an incoming connector: on.
+            /// What is in force: stopped, held, bound, connecting, idle; of an incoming connector: on, or stopped.
             var state: String
+            /// What an operator ordered: run, hold or stop. The connector follows within a second or so.
+            var ordered: String
             /// Messages that wait for it; absent where the broker does not say.
             var queued: Int?
             /// Accepted by the provider per second, of late.
@@ -37,7 +39,7 @@ struct ConnectorCommand: AsyncParsableCommand {
             var detail: String?
 
             enum CodingKeys: String, CodingKey {
-                case name, type, `protocol`, address, mode, instances, windowsize, disabled, sessions, state, queued, rate, detail
+                case name, type, `protocol`, address, mode, instances, windowsize, disabled, sessions, state, ordered, queued, rate, detail
                 case isStatic = "static"
                 case throttledTo = "throttled_to"
             }
@@ -64,6 +66,7 @@ struct ConnectorCommand: AsyncParsableCommand {
                     address: connector.addressText, mode: connector.mode.rawValue, instances: connector.instances,
                     isStatic: connector.isStatic, windowsize: windowText(connector.windowSize), disabled: connector.isDisabled,
                     sessions: state.map { Int64($0.sessions) } ?? sessions[connector.name] ?? 0, state: stateText(connector, state),
+                    ordered: connector.isDisabled ? "stop" : connector.outgoing.isHeld ? "hold" : "run",
                     queued: queued[connector.name], rate: state?.rate, throttledTo: state?.throttledTo,
                     detail: state.flatMap { $0.detail.isEmpty ? nil : $0.detail })
             }
@@ -73,7 +76,7 @@ struct ConnectorCommand: AsyncParsableCommand {
             for view in views {
                 table.add([
                     view.name, view.type, view.protocol, view.address, view.mode, view.windowsize, "\(view.sessions)/\(view.instances)",
-                    view.state + (view.detail.map { ": \($0)" } ?? ""), view.queued.map { "\($0)" } ?? "-",
+                    view.state + orderText(view) + (view.detail.map { ": \($0)" } ?? ""), view.queued.map { "\($0)" } ?? "-",
                     view.rate.map { "\(Int($0))/s" + (view.throttledTo.map { " (throttled to \(Int($0)))" } ?? "") } ?? "-",
                 ])
             }
@@ -81,12 +84,20 @@ struct ConnectorCommand: AsyncParsableCommand {
         }
 
         private func stateText(_ connector: ConnectorConfiguration, _ state: ConnectorControl.Summary?) -> String {
-            if connector.isDisabled { return "stopped" }
-            guard connector.direction == .outgoing else { return "on" }
-            if connector.outgoing.isHeld { return "held" }
-            guard let state else { return "not running" }
-            // Of several instances the one in the best state speaks for all.
+            guard connector.direction == .outgoing else { return connector.isDisabled ? "stopped" : "on" }
+            guard let state else { return connector.isDisabled ? "stopped" : "not running" }
+            // Of several instances the one in the best state speaks for all: it is held when all of them hold it.
             return ["bound", "idle", "connecting", "held"].first { state.states.contains($0) } ?? "not running"
+        }
+
+        /// An order that is not in force yet.
+        private func orderText(_ view: View) -> String {
+            switch (view.ordered, view.state) {
+            case ("stop", let state) where state != "stopped": " (stop ordered)"
+            case ("hold", let state) where state != "held": " (hold ordered)"
+            case ("run", "held"): " (unhold ordered)"
+            default: ""
+            }
         }
 
         private func windowText(_ size: ConnectorConfiguration.WindowSize) -> String {

@@ -58,6 +58,9 @@ struct ProgressBar {
 }
 
 extension PriceCommand {
+    /// Charges that never count are named up to so many.
+    private static let listedMisfits = 20
+
     struct Import: ParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "import", abstract: "Add prices from a CSV file; all of them, or none if a line has a fault.",
@@ -80,6 +83,9 @@ extension PriceCommand {
                     try PriceImport.apply($0, rows, replacing: replace, by: commandUser(), progress: { bar.show($0) })
                 }
                 guard late.isEmpty else { try ImportFile.refuse(file, late, output) }
+                let misfits = try store.withConnection { try PriceStore.misfits($0, limit: PriceCommand.listedMisfits + 1) }
+                for misfit in misfits.prefix(PriceCommand.listedMisfits) { printError("Warning: \(misfit.words)") }
+                if misfits.count > PriceCommand.listedMisfits { printError("Warning: there are more charges that never count") }
             }
             try output.print(
                 [dryRun ? "sound" : "imported": rows.count],

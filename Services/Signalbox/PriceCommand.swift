@@ -16,7 +16,8 @@ struct PriceCommand: ParsableCommand {
         @Option(help: "Only for this account.") var account: String?
         @Option(name: .customLong("in"), help: "Only for what came in over this connector.") var inConnector: String?
         @Option(name: .customLong("out"), help: "Only for what goes out over this connector.") var outConnector: String?
-        @Option(help: "Currency.") var currency: String = "EUR"
+        @Option(help: "Currency (default: the account's; without --account EUR). A charge counts only for accounts that pay in it.")
+        var currency: String?
         @Option(help: "Valid from then on (UTC).", transform: timeArgument) var from: Int64?
         @Option(help: "Valid until then (UTC).", transform: timeArgument) var until: Int64?
         @OptionGroup var store: StoreOptions
@@ -27,14 +28,22 @@ struct PriceCommand: ParsableCommand {
         }
 
         func run() throws {
-            let price = PriceRow(
+            var price = PriceRow(
                 prefix: prefix, account: account, inConnector: inConnector, outConnector: outConnector, charge: charge, cost: cost,
-                currency: currency, validFrom: from, validUntil: until)
-            let id = try store.withConnection { try PriceStore.add($0, price, by: commandUser()) }
+                currency: currency ?? "EUR", validFrom: from, validUntil: until)
+            let isStated = currency != nil
+            let (id, written, misfits) = try store.withConnection { [price] connection in
+                var price = price
+                if !isStated, let account = price.account, let own = try PriceStore.currencies(connection)[account] { price.currency = own }
+                let id = try PriceStore.add(connection, price, by: commandUser())
+                return (id, price, try PriceStore.misfits(connection, limit: 100_000).filter { $0.id == id })
+            }
+            price = written
+            for misfit in misfits { printError("Warning: \(misfit.words)") }
             try output.print(
                 ["priceid": id],
                 text: "Price \(id): \(prefix.isEmpty ? "everything" : prefix), charge \(charge?.description ?? "-"), "
-                    + "cost \(cost?.description ?? "-") \(currency).")
+                    + "cost \(cost?.description ?? "-") \(price.currency).")
         }
     }
 

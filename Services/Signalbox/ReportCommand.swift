@@ -91,6 +91,7 @@ struct ReportCommand: ParsableCommand {
                 lines.append("\(difference.username)\(difference.msgid.map { ", message \($0)" } ?? ""): \(difference.what)")
             }
             if report.isCut { lines.append("There are more differences than are listed.") }
+            lines += report.misfits.map(\.words)
             lines.append(report.differences.isEmpty ? "Balances, ledger and log agree." : "Balances, ledger and log do NOT agree.")
             try output.print(report, text: lines.joined(separator: "\n"))
             if !report.differences.isEmpty { throw ExitCode(1) }

@@ -32,12 +32,17 @@ public struct MessageBook: Sendable, Equatable {
         case refused(String, Standing?, LedgerEntry?)
     }
 
+    public static let noPrice = "no price for this destination"
+
     /// Books the price of the message for one pass through billing.
     /// - Parameters:
     ///   - pass: connectors that have refused it before; the difference to what is paid already is booked.
     ///   - parts: EMG's npdus, at least 1.
     ///   - quote: what a part costs; `nil` where no price is known, which ends a message of an account that pays by charges.
-    public mutating func charge(pass: Int, parts: Int, quote: Quote?, account: inout PayingAccount) -> Charging {
+    ///   - withoutQuote: the reason then.
+    public mutating func charge(
+        pass: Int, parts: Int, quote: Quote?, withoutQuote: String = MessageBook.noPrice, account: inout PayingAccount
+    ) -> Charging {
         let kind = LedgerKind.pass(pass)
         if let refund = entry(.refund) {
             return .refused(refund.note ?? "the message has ended before", standing(upTo: .refund), nil)
@@ -54,7 +59,7 @@ public struct MessageBook: Sendable, Equatable {
         let unit: Money
         switch account.mechanism {
         case .charges:
-            guard let quote else { return refuse("no price for this destination") }
+            guard let quote else { return refuse(withoutQuote) }
             unit = quote.charge
         case .credits: unit = Money(micros: 1_000_000)
         }

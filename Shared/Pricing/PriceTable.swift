@@ -65,16 +65,23 @@ public struct PriceTable: Sendable {
     ///   - currency: the account's. A charge in another one does not apply to it: nobody gave us a rate. `nil` = any.
     ///   - needsCharge: `false` where the account pays by credits: then the cost alone is of interest.
     ///   - now: milliseconds since 1970.
+    ///   - passedOver: is given a row whose charge would have counted in another currency: of those of the account itself the most
+    ///     specific, or any where nothing else is left and the message has no price.
     /// - Returns: `nil` where a charge is needed and no row has one.
     public func quote(
         destination: String, account: String, inConnector: String, outConnector: String, currency: String? = nil, needsCharge: Bool = true,
-        now: Int64
+        now: Int64, passedOver: (Int64) -> Void = { _ in }
     ) -> Quote? {
+        var foreign: Price?
         func find(_ table: SpecificityTable<Price>, _ currency: String?) -> Price? {
             var found: Price?
             table.search(number: destination, account: account, inConnector: inConnector, outConnector: outConnector) { rows in
                 // Of several valid rows for the same scope the newest wins.
-                for row in rows where row.isValid(at: now) && (currency == nil || row.currency == currency) {
+                for row in rows where row.isValid(at: now) {
+                    guard currency == nil || row.currency == currency else {
+                        if foreign == nil { foreign = row }
+                        continue
+                    }
                     if let best = found, (best.validFrom ?? .min, best.id) > (row.validFrom ?? .min, row.id) { continue }
                     found = row
                 }
@@ -83,6 +90,9 @@ public struct PriceTable: Sendable {
             return found
         }
         let row = find(charges, currency)
+        // A price list in several currencies is no mistake, unless it leaves somebody without a price. A row of the account's own is one:
+        // but not where the same scope has another in the right currency.
+        if let foreign, row == nil && needsCharge || foreign.scope.account != nil && foreign.scope != row?.scope { passedOver(foreign.id) }
         guard row != nil || !needsCharge else { return nil }
         let costRow = find(costs, nil)
         return Quote(

@@ -88,6 +88,32 @@ public enum MessageOrderStore {
         return found
     }
 
+    /// Messages of one's own between two addresses that no provider has taken, by the log: the oldest first.
+    ///
+    /// By the log's index of recipients, so it reads some hundredths of the log and not all of it.
+    /// - Parameters:
+    ///   - source: nil = any.
+    ///   - serviceType: empty = any. An account whose options are not logged has none.
+    ///   - after: only messages with greater ids.
+    public static func waiting(
+        _ connection: Connection, account: String, source: String?, destination: String, serviceType: String, after: Int64, limit: Int
+    ) throws(DatabaseError) -> [Int64] {
+        // Apart, so that the planner does not read the log by ids in the hope of soon finding enough.
+        let rows = try connection.query(
+            """
+            WITH found AS MATERIALIZED (
+                SELECT r.msgid FROM routelog r
+                WHERE r.destaddr = $2 AND r.username = $1 AND r.msgtype = 1 AND COALESCE(r.status, 0) < 4
+                    AND ($3::text IS NULL OR r.sourceaddr = $3))
+            SELECT msgid FROM found f
+            WHERE msgid > $5 AND ($4::text = '' OR EXISTS (
+                SELECT FROM messageoption p WHERE p.msgid = f.msgid AND p.optionname = 'SERVICETYPE' AND p.optionvalue = $4))
+            ORDER BY msgid LIMIT $6
+            """,
+            [.text(account), .text(destination), .optional(source), .text(serviceType), .int(after), .int(limit)])
+        return try rows.map { row throws(DatabaseError) in try row.int(0) }
+    }
+
     /// - Parameter due: when the message fires, in milliseconds since 1970.
     /// - Returns: false where it was cancelled already.
     public static func write(

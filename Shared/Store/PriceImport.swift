@@ -108,18 +108,19 @@ public enum PriceImport {
     /// - Parameters:
     ///   - replacing: the prices that are there go.
     ///   - progress: called with the number of rows written, now and then.
-    /// - Returns: rows that name an account or a connector that does not exist; then nothing was written.
+    /// - Returns: rows that name an account or a connector that does not exist, or that could never count; then nothing was written.
     public static func apply(
         _ connection: Connection, _ rows: [Row], replacing: Bool, by who: String, progress: (Int) -> Void
     ) throws -> [LineFault] {
         try connection.transaction {
-            let accounts = try names(connection, "SELECT username FROM emguser")
+            let accounts = try PriceStore.currencies(connection)
             let connectors = try names(connection, "SELECT name FROM connector")
             var faults: [LineFault] = []
             for row in rows {
-                if let account = row.price.account, !accounts.contains(account) {
+                if let account = row.price.account, accounts[account] == nil {
                     faults.append(LineFault(line: row.line, what: "there is no account \(account)"))
                 }
+                if let fault = PriceStore.fault(of: row.price, accounts) { faults.append(LineFault(line: row.line, what: fault)) }
                 for connector in [row.price.inConnector, row.price.outConnector].compactMap({ $0 }) where !connectors.contains(connector) {
                     faults.append(LineFault(line: row.line, what: "there is no connector \(connector)"))
                 }

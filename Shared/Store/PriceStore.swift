@@ -84,7 +84,60 @@ public enum PriceStore {
             })
     }
 
-    /// - Throws: `StoreError` where the row makes no sense or names what does not exist.
+    /// A charge that never counts, for nobody who could pay it has its currency.
+    public struct Misfit: Sendable, Equatable, Encodable {
+        public var id: Int64
+        public var prefix: String
+        public var account: String?
+        public var currency: String
+        /// The account's; nil where the row is for all accounts, and none has its currency.
+        public var accountCurrency: String?
+
+        enum CodingKeys: String, CodingKey {
+            case prefix, account, currency
+            case id = "priceid"
+            case accountCurrency = "account_currency"
+        }
+
+        public var words: String {
+            let scope = "price \(id) (prefix \(prefix.isEmpty ? "*" : prefix)\(account.map { ", account \($0)" } ?? ""))"
+            let why = accountCurrency.map { "the account pays in \($0)" } ?? "no account has that currency"
+            return "\(scope): its charge in \(currency) never counts, for \(why)"
+        }
+    }
+
+    /// Prices in use whose charge never counts.
+    /// - Parameter account: only those of this account; nil = all.
+    public static func misfits(_ connection: Connection, account: String? = nil, limit: Int) throws(DatabaseError) -> [Misfit] {
+        try connection.query(
+            """
+            SELECT p.priceid, p.prefix, p.account, p.currency, u.currency FROM price p LEFT JOIN emguser u ON u.username = p.account
+            WHERE EXISTS (SELECT FROM emguser) AND p.removed IS NULL AND NOT p.disabled AND p.charge IS NOT NULL AND (p.valid_until IS NULL OR p.valid_until > now())
+                AND ($1::text IS NULL OR p.account = $1)
+                AND CASE WHEN p.account IS NULL THEN p.currency NOT IN (SELECT currency FROM emguser) ELSE u.currency <> p.currency END
+            ORDER BY p.priceid LIMIT $2
+            """, [.optional(account), .int(limit)]
+        ).map { row throws(DatabaseError) in
+            Misfit(
+                id: try row.int(0), prefix: try row.text(1), account: try row.optionalText(2), currency: try row.text(3),
+                accountCurrency: try row.optionalText(4))
+        }
+    }
+
+    /// The currencies in which accounts pay.
+    public static func currencies(_ connection: Connection) throws(DatabaseError) -> [String: String] {
+        var currencies: [String: String] = [:]
+        for row in try connection.query("SELECT username, currency FROM emguser") { currencies[try row.text(0)] = try row.text(1) }
+        return currencies
+    }
+
+    /// What is wrong with a charge in this currency; nil where it counts.
+    static func fault(of price: PriceRow, _ currencies: [String: String]) -> String? {
+        guard price.charge != nil, let account = price.account, let own = currencies[account], own != price.currency else { return nil }
+        return "a charge in \(price.currency) would never count for \(account), which pays in \(own)"
+    }
+
+    /// - Throws: `StoreError` where the row makes no sense, names what does not exist, or could never count.
     @discardableResult
     public static func add(_ connection: Connection, _ price: PriceRow, by who: String) throws -> Int64 {
         try Prefix.check(price.prefix)
@@ -103,6 +156,7 @@ public enum PriceStore {
                 try Existence.connector(connection, connector)
             }
             if let account = price.account { try Existence.account(connection, account) }
+            if let fault = fault(of: price, try currencies(connection)) { throw StoreError.invalid(fault) }
             let rows = try connection.query(
                 """
                 INSERT INTO price

@@ -43,9 +43,12 @@ public enum ReconcileStore {
         public var differences: [Difference]
         /// There are more than are listed.
         public var isCut: Bool
+        /// Charges in a currency that nobody who could pay them has; up to a hundred. The books are right all the same.
+        public var misfits: [PriceStore.Misfit] = []
 
         enum CodingKeys: String, CodingKey {
             case accounts, differences
+            case misfits = "prices_that_never_count"
             case isCut = "more_differences"
         }
     }
@@ -59,6 +62,7 @@ public enum ReconcileStore {
             var report = Report(accounts: [], differences: [], isCut: false)
             try accounts(connection, &report)
             try messages(connection, now, limit, &report)
+            report.misfits = try PriceStore.misfits(connection, limit: 100)
             return report
         }
     }

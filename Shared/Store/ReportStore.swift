@@ -64,12 +64,14 @@ public enum ReportStore {
         return found
     }
 
-    /// The newest first.
+    /// The newest first. What repeats a receipt that closed its entry some time ago is left out.
     public static func orphans(_ connection: Connection, connector: String? = nil, limit: Int) throws -> [Orphan] {
         try connection.query(
             """
-            SELECT connector, smscid, record, received, true AS waiting, NULL AS note FROM early_receipt
-                WHERE $1::text IS NULL OR connector = $1
+            SELECT connector, smscid, record, received, true AS waiting, NULL AS note FROM early_receipt e
+                WHERE ($1::text IS NULL OR connector = $1) AND NOT EXISTS (
+                    SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
+                    JOIN closed_dlr c ON c.key = signalbox_receipt_key(e.connector, k.key))
             UNION ALL SELECT connector, smscid, record, received, false, note FROM orphan_receipt WHERE $1::text IS NULL OR connector = $1
             ORDER BY received DESC LIMIT $2
             """, [.optional(connector), .int(limit)]

@@ -126,6 +126,21 @@ import Testing
         #expect(QueueOrders.judge(standing, id: 7, seen: seen, isOverdue: isOverdue) == verdict)
     }
 
+    @Test(
+        arguments: [
+            ("nothing waits", .init(), false, .refused(.cancelFailed)),
+            ("all are cancelled", .init(cancelled: 2), false, .done),
+            ("some went before", .init(cancelled: 1, gone: 1), false, .done),
+            ("all went before", .init(gone: 2), false, .refused(.cancelFailed)),
+            ("of one nobody knows", .init(cancelled: 1, undecided: 1), false, .refused(.systemError)),
+            ("there may be more", .init(cancelled: 1), true, .refused(.systemError)),
+        ] as [(String, AddressCancellation.Tally, Bool, DeskAnswer)])
+    func `a cancellation by addresses is good when one message is cancelled and none is in doubt`(
+        name: String, tally: AddressCancellation.Tally, isOverdue: Bool, answer: DeskAnswer
+    ) {
+        #expect(tally.answer(isOverdue: isOverdue) == answer)
+    }
+
     @Test func `addresses that are given must be the message's`() {
         #expect(Self.decide(.cancel(destination: "4671"), Self.message()) == .answer(.refused(.cancelFailed)))
         #expect(Self.decide(.query, Self.message(), source: "Other") == .answer(.refused(.queryFailed)))

@@ -89,9 +89,9 @@ def address(number, ton=1, npi=1):
     return bytes([ton, npi]) + c_string(number)
 
 
-def submit_body(text=b"hello", source="Signalbox", destination="46701234567", registered=1, schedule="", validity=""):
+def submit_body(text=b"hello", source="Signalbox", destination="46701234567", registered=1, schedule="", validity="", service_type=""):
     return (
-        c_string("") + address(source, 5, 0) + address(destination) + bytes([0, 0, 0]) + c_string(schedule) + c_string(validity)
+        c_string(service_type) + address(source, 5, 0) + address(destination) + bytes([0, 0, 0]) + c_string(schedule) + c_string(validity)
         + bytes([registered, 0, 0, 0, len(text)]) + text)
 
 
@@ -151,8 +151,8 @@ def receive_deliveries(session, count, timeout=30, answer=True):
     return got
 
 
-def answer_to(session, command, sequence, timeout=20):
-    """The answer to a request, whatever else comes before it (deliveries are answered)."""
+def answer_to(session, command, sequence, timeout=20, passed=None):
+    """The answer to a request, whatever else comes before it (deliveries are answered, and added to `passed`)."""
     deadline = time.monotonic() + timeout
     while True:
         session.socket.settimeout(max(0.1, deadline - time.monotonic()))
@@ -162,13 +162,15 @@ def answer_to(session, command, sequence, timeout=20):
             return status, body
         if got == DELIVER_SM:
             session.send(pdu(DELIVER_SM | RESPONSE, number, b"\0"))
+            if passed is not None:
+                passed.append(Delivery(body))
         elif got == ENQUIRE_LINK:
             session.send(pdu(ENQUIRE_LINK | RESPONSE, number))
 
 
-def ask(session, command, sequence, body):
+def ask(session, command, sequence, body, timeout=20, passed=None):
     session.send(pdu(command, sequence, body))
-    return answer_to(session, command, sequence)
+    return answer_to(session, command, sequence, timeout, passed)
 
 
 class Instance:

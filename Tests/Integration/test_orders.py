@@ -1,5 +1,7 @@
 """cancel_sm and replace_sm of messages that are on their way to a provider."""
 
+import datetime
+
 import pytest
 
 from client import Client
@@ -44,10 +46,9 @@ def state(gateway, name="alpha"):
 
 def hold(gateway):
     gateway.run("connector", "hold", "alpha")
+    assert state(gateway)["ordered"] == "hold"
+    # Of the connector itself, not of the order: from here on nothing is sent.
     wait_for("it is held", lambda: state(gateway)["state"] == "held", 20, 0.2)
-    # The list says what was ordered; the connector follows within a second or so.
-    gateway.changed()
-    gateway.wait_applied()
 
 
 def unhold(gateway):
@@ -63,6 +64,12 @@ def submit(session, sequence, destination=PREFIX + "1", **more):
 
 def cancel(session, identity, sequence=50):
     return ask(session, CANCEL_SM, sequence, c_string("") + c_string(identity) + address("") + address(""))[0]
+
+
+def cancel_between(session, source, destination, service_type="", passed=None, sequence=55):
+    """Without an id: all that waits between the two addresses."""
+    body = c_string(service_type) + c_string("") + address(source, 5, 0) + address(destination)
+    return ask(session, CANCEL_SM, sequence, body, 40, passed)[0]
 
 
 def insist(order, *arguments):
@@ -116,6 +123,44 @@ def test_what_a_held_connector_holds_is_cancelled_and_replaced(own_gateway, prov
     # Two parts of the replaced one, one of the other, nothing for what was cancelled.
     wait_for("what was cancelled is given back, what became longer is paid", lambda: float(spent(gateway, session)) == pytest.approx(0.3), 20, 0.2)
     assert cancel(session, stays) == RCANCELFAIL and replace(session, stays, b"too late") == RREPLACEFAIL
+
+
+def test_all_that_waits_between_two_addresses_is_cancelled(own_gateway, provider, session):
+    gateway = own_gateway
+    to = PREFIX + "6"
+    soon = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=10)).strftime("%y%m%d%H%M%S000+")
+    stranger = bind(gateway.smpp_port, new_account(gateway))
+    gateway.changed()
+    gateway.wait_applied()
+    assert cancel_between(session, "Signalbox", to) == RCANCELFAIL, "nothing waits"
+    assert cancel_between(session, "", to) == RCANCELFAIL, "both addresses are to be given"
+    hold(gateway)
+    queued = [submit(session, 10 + number, to, text=b"many of these") for number in range(3)]
+    scheduled = submit(session, 20, to, text=b"one of them later", schedule=soon)
+    typed = submit(session, 21, to, text=b"another service", service_type="WAP")
+    other = submit(session, 22, to, text=b"another sender", source="Somebody")
+    elsewhere = submit(session, 23, PREFIX + "7", text=b"another recipient")
+    foreign = submit(stranger, 5, to, text=b"another account")
+    # Some reports come before the answer.
+    reports = []
+    insist(cancel_between, session, "Signalbox", to, "WAP", reports)
+    reports += receive_deliveries(session, 1 - len(reports))
+    assert [report.receipt_id for report in reports] == [typed]
+    reports = []
+    insist(cancel_between, session, "Signalbox", to, "", reports)
+    reports += receive_deliveries(session, 4 - len(reports))
+    assert {(one.receipt_id, one.stat) for one in reports} == {(one, "DELETED") for one in queued + [scheduled]}
+    wait_for("the log has their ends", lambda: {final(gateway, one) for one in queued + [scheduled, typed]} == {14}, 20, 0.2)
+    assert cancel_between(session, "Signalbox", to) == RCANCELFAIL, "nothing waits any more"
+    unhold(gateway)
+    reports = receive_deliveries(session, 2)
+    assert {(one.receipt_id, one.stat) for one in reports} == {(other, "DELIVRD"), (elsewhere, "DELIVRD")}
+    assert [report.receipt_id for report in receive_deliveries(stranger, 1)] == [foreign]
+    sent = texts(provider)
+    assert not any(text in sent for text in ("many of these", "one of them later", "another service"))
+    assert all(sent.count(text) == 1 for text in ("another sender", "another recipient", "another account"))
+    wait_for("only what was sent is paid", lambda: float(spent(gateway, session)) == pytest.approx(0.2), 20, 0.2)
+    stranger.socket.close()
 
 
 def test_what_waits_for_a_lost_provider_or_for_a_retry_is_cancelled(own_gateway, provider, session):

@@ -16,6 +16,28 @@ import Testing
 
     @Test(
         arguments: [
+            ("its own price is in another currency, and the list's counts", "461", "acme", "EUR", 3, 4),
+            ("its own price is in its currency", "461", "acme", "SEK", 4, nil),
+            ("somebody else's price", "461", "x", "EUR", 3, nil),
+            ("nothing is in its currency", "331", "x", "SEK", nil, 1),
+        ] as [(String, String, String, String, Int64?, Int64?)])
+    func `says which charge in another currency it passed over`(
+        name: String, destination: String, account: String, currency: String, found: Int64?, passedOver: Int64?
+    ) {
+        var foreign: Int64?
+        let quote = Self.table.quote(
+            destination: destination, account: account, inConnector: "i", outConnector: "b", currency: currency, now: 0,
+            passedOver: { foreign = $0 })
+        #expect(quote?.chargePriceID == found && foreign == passedOver)
+        foreign = nil
+        _ = Self.table.quote(
+            destination: destination, account: account, inConnector: "i", outConnector: "b", needsCharge: false, now: 0,
+            passedOver: { foreign = $0 })
+        #expect(foreign == nil, "who pays by credits has no currency")
+    }
+
+    @Test(
+        arguments: [
             ("the empty prefix", "331", "x", "b", 0, "0.05", 1, "0", nil),
             ("the cost comes from its own row", "331", "x", "a", 0, "0.05", 1, "0.03", 2),
             ("the longer prefix for the charge, the connector's row for the cost", "461", "x", "a", 0, "0.035", 3, "0.03", 2),

@@ -85,4 +85,43 @@ import Testing
         #expect(try row.int(0) == 0)
         #expect(try row.int(1) == 500_000)
     }
+
+    @Test func `what is urgent has a lane of its own, but not where the connector has none`() throws {
+        let (url, connection) = try StageFixtures.database()
+        _ = try connection.execute("INSERT INTO emguser (username, charge_balance) VALUES ('demo', 10)")
+        var tables = BillingTables(prices: Self.prices)
+        tables.withoutPriority = ["plain"]
+        let transform = BillingTransform(
+            tables: { [tables] in tables }, ids: SharedMessageIDs(MessageIDs(slot: 0)),
+            connect: { try Connection(url: url, applicationName: "billing") })
+        let batch = [("out", UInt32(0)), ("out", 1), ("out", 2), ("out", 3), ("plain", 0), ("plain", 3)].enumerated().map {
+            place, message in
+            var urgent = StageFixtures.message(Int64(place) + 1)
+            urgent.outConnector = message.0
+            urgent.priority = message.1
+            return StageFixtures.record(Topics.routed, Int64(place), urgent)
+        }
+        #expect(
+            try transform.process(batch).records.filter { $0.topic.hasPrefix("sms.queue") }.map(\.topic) == [
+                Topics.queue("out"), Topics.queue("out"), Topics.priorityQueue("out"), Topics.priorityQueue("out"),
+                Topics.queue("plain"), Topics.queue("plain"),
+            ])
+    }
+
+    @Test func `a message that only a price in another currency fits is refused, and its price is named`() throws {
+        let (url, connection) = try StageFixtures.database()
+        _ = try connection.execute("INSERT INTO emguser (username, charge_balance, currency) VALUES ('crown', 10, 'SEK')")
+        _ = try connection.execute("INSERT INTO emguser (username, creditssend) VALUES ('credits', 9)")
+        var seen: [String] = []
+        let transform = BillingTransform(
+            tables: { BillingTables(prices: Self.prices) }, ids: SharedMessageIDs(MessageIDs(slot: 0)),
+            connect: { try Connection(url: url, applicationName: "billing") }, passedOver: { seen.append("\($0) \($1) \($2)") })
+        let output = try transform.process([
+            StageFixtures.record(Topics.routed, 0, StageFixtures.message(1, account: "crown")),
+            StageFixtures.record(Topics.routed, 1, StageFixtures.message(2, account: "credits")),
+        ])
+        let ended = try StageFixtures.records(Event.self, of: output, to: Topics.events).filter { $0.status == .rejected }
+        #expect(ended.map(\.msgid) == [1] && ended.map(\.reasonText) == ["no price for this destination in SEK"])
+        #expect(seen == ["1 crown SEK"])
+    }
 }

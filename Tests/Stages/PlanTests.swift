@@ -17,8 +17,8 @@ import Testing
 @Suite(.serialized) struct `Plans that are made while the tables are empty` {
     /// Tables that grow with the traffic; a partition has its table's name in front.
     private static let growing = [
-        "ledger", "open_dlr", "open_dlr_due", "early_receipt", "orphan_receipt", "parked_delivery", "message_part", "message_order",
-        "sat_entry", "session",
+        "ledger", "open_dlr", "open_dlr_due", "early_receipt", "orphan_receipt", "closed_dlr", "parked_delivery", "message_part",
+        "message_order", "sat_entry", "session",
         "routelog", "messageoptions", "messagebody",
     ]
 
@@ -125,6 +125,8 @@ import Testing
         try SessionStore.removeUnknown(connection, instance: "i", open: ["s"], olderThanSeconds: 60)
         try SessionStore.remove(connection, ids: ["s"])
         _ = try MessageOrderStore.find(connection, [(message.msgid, "demo")])
+        _ = try MessageOrderStore.waiting(
+            connection, account: "demo", source: nil, destination: "4670", serviceType: "", after: 0, limit: 10)
         _ = try MessageOrderStore.write(connection, msgid: message.msgid, account: "demo", kind: .cancel, due: now, record: [])
         _ = try MessageOrderStore.orders(connection, for: [message.msgid])
         try MessageOrderStore.removeOld(connection, nowMilliseconds: now)
@@ -141,6 +143,7 @@ import Testing
                 SELECT now() - n * interval '1 second', ARRAY[n, n + 1] FROM generate_series(1, 20000) n;
             INSERT INTO early_receipt (connector, smscid, match_key, source, record)
                 SELECT 'out', 'e' || n, 'e' || n, n::text, '' FROM generate_series(1, 20000) n;
+            INSERT INTO closed_dlr (key) SELECT n FROM generate_series(1, 20000) n;
             INSERT INTO ledger (msgid, kind, userid, username, amount, mechanism)
                 SELECT n, 3, 1, 'demo', 0, 2 FROM generate_series(1, 20000) n;
             INSERT INTO message_part (msgid, set_key, number, total, record, deadline)

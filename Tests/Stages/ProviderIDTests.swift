@@ -3,6 +3,7 @@ import Configuration
 import Database
 import Message
 import ServiceKit
+import Store
 import Testing
 
 @testable import DLRMatcher
@@ -289,6 +290,41 @@ import Testing
         #expect(try bench.told(output) == [1])
         try output.afterCommit?()
         #expect(try bench.connection.query("SELECT count(*) FROM early_receipt")[0].int(0) == 0)
+    }
+
+    @Test func `a receipt that is repeated after its entry is gone is no orphan, and one for an id that is used again finds its message`()
+        throws
+    {
+        let bench = try Bench()
+        let rest: (String) throws -> Int64 = { try bench.connection.query("SELECT count(*) FROM \($0)")[0].int(0) }
+        func later() throws {
+            try bench.connection.script(
+                """
+                UPDATE open_dlr SET closed_at = closed_at - interval '2 hours';
+                UPDATE early_receipt SET received = received - interval '2 hours';
+                """)
+            try Sweep.run(bench.connection, orphanSeconds: 3_600).afterCommit?()
+        }
+        for (message, smscid) in [(Int64(1), "00Once"), (2, "twice")] {
+            _ = try bench.submit(message, smscid)
+            #expect(try bench.told(bench.receive(smscid)) == [message])
+        }
+        try later()
+        #expect(try rest("open_dlr") == 0 && rest("closed_dlr") == 2)
+        // Spelled a little differently, as providers do.
+        #expect(try bench.told(bench.receive("once")).isEmpty)
+        #expect(try bench.told(bench.receive("strange")).isEmpty)
+        #expect(try ReportStore.orphans(bench.connection, limit: 10).map(\.smscid) == ["strange"], "the repeated one is not listed")
+        // The other id is used again, and its receipt comes first.
+        #expect(try bench.told(bench.receive("twice")).isEmpty)
+        #expect(try bench.told(bench.submit(3, "twice")) == [3])
+        try later()
+        #expect(try bench.connection.query("SELECT smscid FROM orphan_receipt").map { try $0.text(0) } == ["strange"])
+        #expect(try rest("early_receipt") == 0)
+        // They are not kept for ever.
+        _ = try bench.connection.execute("UPDATE closed_dlr SET at = at - interval '3 hours'")
+        _ = try Sweep.run(bench.connection, orphanSeconds: 3_600)
+        #expect(try rest("closed_dlr") == 0)
     }
 
     @Test func `a receipt that nothing was submitted for becomes an orphan, and its late partner still finds it before`() throws {

@@ -64,6 +64,51 @@ import TestSupport
         #expect(PriceImport.read(Array("prefix,price\n46,1\n".utf8)).faults.count == 2)
     }
 
+    @Test func `a charge that can never count is refused or named`() throws {
+        for (name, currency) in [("crown", "SEK"), ("euro", "EUR")] {
+            _ = try connection.execute(
+                "INSERT INTO emguser (username, charge_balance, currency) VALUES ($1, 1, $2)", [.text(name), .text(currency)])
+        }
+        let one = Money(micros: 1_000_000)
+        #expect(throws: StoreError.invalid("a charge in EUR would never count for crown, which pays in SEK")) {
+            try PriceStore.add(connection, PriceRow(prefix: "46", account: "crown", charge: one, cost: nil), by: "test")
+        }
+        // What a provider takes may be in any currency.
+        try PriceStore.add(connection, PriceRow(prefix: "46", account: "crown", charge: nil, cost: one), by: "test")
+        let own = try PriceStore.add(
+            connection, PriceRow(prefix: "46", account: "crown", charge: one, cost: nil, currency: "SEK"), by: "test")
+        #expect(try PriceStore.misfits(connection, limit: 10).isEmpty)
+        let dollars = try PriceStore.add(connection, PriceRow(prefix: "47", charge: one, cost: nil, currency: "USD"), by: "test")
+        let list = PriceImport.read(Array("prefix,charge,account,currency\n48,1,crown,EUR\n49,1,euro,EUR\n".utf8))
+        #expect(
+            try PriceImport.apply(connection, list.rows, replacing: false, by: "test", progress: { _ in }).map(\.description)
+                == ["line 2: a charge in EUR would never count for crown, which pays in SEK"])
+        // An account may change its currency.
+        _ = try connection.execute("UPDATE emguser SET currency = 'NOK' WHERE username = 'crown'")
+        #expect(
+            try ReconcileStore.run(connection, now: 0).misfits.map(\.words) == [
+                "price \(own) (prefix 46, account crown): its charge in SEK never counts, for the account pays in NOK",
+                "price \(dollars) (prefix 47): its charge in USD never counts, for no account has that currency",
+            ])
+        #expect(try PriceStore.misfits(connection, account: "euro", limit: 10).isEmpty)
+    }
+
+    @Test func `prices have a version of their own, that nothing else raises`() throws {
+        func versions() throws -> [Int64] {
+            let row = try connection.query("SELECT version, prices FROM configuration_version")[0]
+            return [try row.int(0), try row.int(1)]
+        }
+        let before = try versions()
+        try connection.script("INSERT INTO general_option (ordinal, key, value) VALUES (900, 'NODEID', '1')")
+        let configured = try versions()
+        #expect(configured[0] > before[0] && configured[1] == before[1])
+        let id = try PriceStore.add(connection, PriceRow(prefix: "46", charge: .zero, cost: nil), by: "test")
+        let priced = try versions()
+        #expect(priced[0] > configured[0] && priced[1] > configured[1])
+        try PriceStore.remove(connection, id: id, by: "test")
+        #expect(try versions()[1] > priced[1])
+    }
+
     @Test func `a price list is applied whole, and may replace the one before`() throws {
         let first = PriceImport.read(Array("prefix;charge\n46;0.05\n47;0.06\n".utf8))
         #expect(try PriceImport.apply(connection, first.rows, replacing: false, by: "test", progress: { _ in }).isEmpty)

@@ -10,8 +10,9 @@ extension ESMEHandler {
 
     func asked(_ cancel: CancelSm, _ pdu: PDU) {
         do throws(MessageReader.Refusal) {
-            // SMPP 3.4 §4.9.1: without an id all messages between two addresses are meant; we cancel by id only.
-            guard let id = try MessageReader.cancellation(from: cancel).messageID else { return refuse(pdu, .cancelFailed) }
+            let wish = try MessageReader.cancellation(from: cancel)
+            // SMPP 3.4 §4.9.1: without an id all messages between two addresses are meant.
+            guard let id = wish.messageID else { return cancelAll(cancel, pdu) }
             ask(.cancel(destination: cancel.destinationAddr.value), id, cancel.sourceAddr, pdu)
         } catch {
             refuse(pdu, error.status)
@@ -25,13 +26,24 @@ extension ESMEHandler {
         guard let msgid = connector.msgid(reference) else { return refuse(pdu, .invalidMessageID) }
         let isForced = !(account.forcedSource ?? "").isEmpty
         let request = DeskRequest(wish: wish, msgid: msgid, account: account.username, source: isForced ? nil : source.value)
+        if !connector.shared.desk.ask(request, reply: teller(pdu, reference, context)) { refuse(pdu, .throttled) }
+    }
+
+    private func cancelAll(_ cancel: CancelSm, _ pdu: PDU) {
+        guard let context, let account else { return refuse(pdu, .systemError) }
+        let isForced = !(account.forcedSource ?? "").isEmpty
+        let request = AddressCancellation(
+            account: account.username, source: isForced ? nil : cancel.sourceAddr.value, destination: cancel.destinationAddr.value,
+            serviceType: cancel.serviceType)
+        if !connector.shared.desk.cancelAll(request, reply: teller(pdu, "", context)) { refuse(pdu, .throttled) }
+    }
+
+    /// Brings the desk's answer back to this session's event loop.
+    private func teller(_ pdu: PDU, _ reference: String, _ context: ChannelHandlerContext) -> @Sendable (DeskAnswer) -> Void {
         let loopBound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let eventLoop = context.eventLoop
         let (command, sequenceNumber) = (pdu.commandID, pdu.sequenceNumber)
-        let isTaken = connector.shared.desk.ask(request) { answer in
-            eventLoop.execute { loopBound.value.told(answer, command, sequenceNumber, reference) }
-        }
-        if !isTaken { refuse(pdu, .throttled) }
+        return { answer in eventLoop.execute { loopBound.value.told(answer, command, sequenceNumber, reference) } }
     }
 
     private func told(_ answer: DeskAnswer, _ command: CommandID, _ sequenceNumber: UInt32, _ reference: String) {

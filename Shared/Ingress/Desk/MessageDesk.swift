@@ -37,6 +37,7 @@ package final class MessageDesk: Sendable {
     private let ids: SharedMessageIDs
     private let logger: Logger
     private let orders: QueueOrders
+    private let byAddresses: AddressCancellations
     private let state = Mutex(State())
 
     package init(_ environment: ServiceEnvironment, intake: Intake, ids: SharedMessageIDs) {
@@ -45,6 +46,7 @@ package final class MessageDesk: Sendable {
         self.intake = intake
         self.ids = ids
         orders = QueueOrders(environment, database: database)
+        byAddresses = AddressCancellations(environment)
         logger = environment.logger
     }
 
@@ -61,6 +63,13 @@ package final class MessageDesk: Sendable {
         // Ends when nothing waits any more.
         if mustStart { Task { await work() } }
         return isTaken
+    }
+
+    /// Cancels all that waits between two addresses.
+    /// - Parameter reply: called once, on some thread.
+    /// - Returns: false where too many wait; then `reply` is not called.
+    package func cancelAll(_ request: AddressCancellation, reply: @escaping @Sendable (DeskAnswer) -> Void) -> Bool {
+        byAddresses.take(request, ask: { [self] in ask($0, reply: $1) }, reply: reply)
     }
 
     private func work() async {

@@ -3,7 +3,8 @@ public import Database
 /// The database's schema: all migrations in order.
 public enum Schema {
     public static let migrations: [Migration] = [
-        .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .queueOrders, .accountFiles, .http, .leanLog,
+        .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .queueOrders, .accountFiles, .http,
+        .lookups, .leanLog,
     ]
 
     public static let migrator = Migrator(migrations)
