@@ -23,17 +23,14 @@ public enum IngressHTTPService {
             gatekeeper: Gatekeeper(Authenticator(environment, registry: registry), logger: environment.logger),
             desk: MessageDesk(environment, intake: intake, ids: ids), monitor: monitor, ids: ids, lookups: Lookups(environment),
             idempotency: Idempotency(environment), tariffs: { tariffs.value })
-        let listeners = HTTPListeners(context, shared: shared, registry: registry, webhooks: { webhooks.value })
+        let http = HTTPListeners(context: context, shared: shared, registry: registry, webhooks: { webhooks.value })
+        let listeners = ListenerPool(
+            context, start: { try await http.start($0) }, stop: { await http.stop($0) }, onEnd: { intake.close() })
         let connectors = try await Snapshot(
-            "connectors", context, load: { try loadConnectors($0) }, onChange: { listeners.wanted($0) })
+            "connectors", context, load: { try ConnectorStore.incoming($0, protocol: "HTTP") }, onChange: { listeners.wanted($0) })
         listeners.wanted(connectors.value)
         return [registry, limits, tariffs, webhooks, monitor, Upkeep(shared), listeners, connectors]
     }
-}
-
-/// The incoming HTTP connectors, as the operator has them now.
-private func loadConnectors(_ connection: Connection) throws -> [ConnectorConfiguration] {
-    try ConnectorStore.load(connection).connectors.filter { $0.direction == .incoming && $0.protocolName == "HTTP" && !$0.isDisabled }
 }
 
 /// What is to be done now and then.
