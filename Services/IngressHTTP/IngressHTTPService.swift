@@ -20,7 +20,8 @@ public enum IngressHTTPService {
         let monitor = QueueMonitor(environment, limits: { limits.value })
         let shared = SharedParts(
             environment: environment, acceptance: Acceptance(intake),
-            gatekeeper: Gatekeeper(Authenticator(environment, registry: registry), logger: environment.logger),
+            gatekeeper: Gatekeeper(
+                Authenticator(environment, registry: registry), registry: registry, logger: environment.logger),
             desk: MessageDesk(environment, intake: intake, ids: ids), monitor: monitor, ids: ids, lookups: Lookups(environment),
             idempotency: Idempotency(environment), tariffs: { tariffs.value })
         let http = HTTPListeners(context: context, shared: shared, registry: registry, webhooks: { webhooks.value })
@@ -41,16 +42,13 @@ private struct Upkeep: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            var count = 0
             while !Task.isCancelled {
                 do {
-                    shared.gatekeeper.share(among: try await shared.lookups.instances(of: shared.environment.service))
-                    if count % 300 == 0 { try await shared.idempotency.removeOld() }
+                    try await shared.idempotency.removeOld()
                 } catch {
                     shared.environment.logger.debug("upkeep not done", metadata: ["error": "\(error)"])
                 }
-                count += 1
-                try? await Task.sleep(for: .seconds(2))
+                try? await Task.sleep(for: .seconds(600))
             }
         }
     }
