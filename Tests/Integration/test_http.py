@@ -16,6 +16,9 @@ from provider import PythonProvider
 #: messages of the test with good and bad endpoints; many of them need longer
 WEBHOOKS = int(os.environ.get("SIGNALBOX_WEBHOOKS", 400))
 MAX_AGE = 4 if WEBHOOKS <= 400 else 120
+#: seconds within which 99 % of a good endpoint's reports come to it, however bad the others are. A bad one may take room from others for
+#: 5 s, and a second passes until that is seen (docs/http.md); the rest is for the machine's own work, of which a busy one has more.
+IN_TIME = 30 if WEBHOOKS <= 400 else 10
 
 
 @pytest.fixture(scope="module")
@@ -360,6 +363,10 @@ def test_slow_failing_and_dying_endpoints_harm_nobody(gateway, port, endpoint):
             ids[name] += [one["id"] for one in answer.json["messages"]]
     good = endpoint.wait("/good", count, 60 + count / 20)
     assert sorted(one.json["message_id"] for one in good) == sorted(ids["good"])
+    late = sorted(one.lateness for one in good)
+    p99 = late[len(late) * 99 // 100 - 1]
+    print(f"good endpoint: {len(late)} reports, half within {late[len(late) // 2]:.2f} s, 99 % within {p99:.2f} s, all within {late[-1]:.2f} s")
+    assert p99 <= IN_TIME
     names = {name: client.ask("GET", "/v1/balance").json["account"] for name, client in accounts.items()}
 
     def parked(name):
