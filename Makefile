@@ -71,8 +71,8 @@ bench-ingress: build venv ## measure what one SMPP ingress accepts from 1, 10, 1
 bench-http: build venv ## measure what one HTTP ingress accepts, one and 100 messages in a request, over 64 connections
 	SIGNALBOX_BIN=$(CURDIR)/$(RELEASE) .venv/bin/python Tests/Benchmarks/http_bench.py
 
-test-webhooks: debug venv ## 10,000 messages with webhooks that are good, slow, failing and dead
-	SIGNALBOX_BIN=$(CURDIR)/$(DEBUG) SIGNALBOX_WEBHOOKS=10000 .venv/bin/python -m pytest -s Tests/Integration/test_http.py -k endpoints
+test-webhooks: build venv ## 10,000 messages with webhooks that are good, slow, failing and dead
+	SIGNALBOX_BIN=$(CURDIR)/$(RELEASE) SIGNALBOX_WEBHOOKS=10000 .venv/bin/python -m pytest -s Tests/Integration/test_http.py -k endpoints
 
 bench-smpp-codec: deps ## measure the SMPP codec against a loop written by hand in C
 	swift build -c release --product codec-bench

@@ -39,6 +39,7 @@ final class MatcherTransform: StageTransform {
         var output = StageOutput()
         var opened: [OpenEntry] = []
         for (submission, _) in submissions {
+            output.records += taken(submission, rules, now)
             if submission.status == .submitted {
                 opened += OpenEntry.entries(
                     of: submission, now: now, expirySeconds: rules.expirySeconds(submission.connector))
@@ -102,6 +103,20 @@ final class MatcherTransform: StageTransform {
             self.connection = nil
             throw error
         }
+    }
+
+    /// For who wants to hear when the provider has taken a message.
+    private func taken(_ submission: Submission, _ rules: ReportRules, _ now: Int64) -> [OutgoingRecord] {
+        guard submission.message.submissionReport, submission.status == .submitted || submission.status == .relayed else { return [] }
+        var report = Report()
+        report.status = .submitted
+        report.smscid = submission.smscids.first ?? ""
+        report.submittedAt = submission.message.times.submitted
+        report.doneAt = now
+        report.connector = submission.connector
+        return Reports.reportRecords(
+            for: submission.message, report: report, id: ids.next(now: now), at: now,
+            to: rules.target(for: submission.message, broughtBy: submission.connector))
     }
 
     /// What ended at the provider's answer: refused, or taken by one that sends no reports.

@@ -10,18 +10,14 @@ import Store
 /// What the requests of one incoming connector share.
 struct HTTPConnector: Sendable {
     var configuration: ConnectorConfiguration
-    var access: [IPNetwork]
+    var entrance: Entrance
     var shared: SharedParts
-    var tls: TLSContexts?
     /// THROUGHPUT of the connector on this instance.
     var gate: RateGate?
 
     var name: String { configuration.name }
     var options: HTTPServerOptions { configuration.httpServer }
     var logger: Logger { shared.environment.logger }
-
-    /// ACCESS.
-    func allows(_ address: IPAddress) -> Bool { access.isEmpty || access.contains { $0.contains(address) } }
 }
 
 /// What all connectors of this instance share.

@@ -8,89 +8,35 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceKit
-import ServiceLifecycle
 import Store
 
-/// Listens for each incoming HTTP connector that is configured, and follows changes: one that changed is stopped in order and started
-/// anew.
-final class HTTPListeners: Service {
-    private struct Running {
-        var configuration: ConnectorConfiguration
-        var servers: [Listening]
-        var stage: WindowedStage
-        var stageEnded: AsyncStream<Void>
-        var client: HTTPClient
-        var ticker: Task<Void, Never>
+/// Listens for clients of one connector, and brings their endpoints their deliveries.
+struct HTTPListeners: Sendable {
+    struct Running: Sendable {
+        fileprivate var name: String
+        fileprivate var servers: [Listening]
+        fileprivate var stage: WindowedStage
+        fileprivate var stageEnded: AsyncStream<Void>
+        fileprivate var client: HTTPClient
+        fileprivate var ticker: Task<Void, Never>
     }
 
-    private struct Listening {
+    fileprivate struct Listening {
         var server: Server<ListenerChannel>
         var task: Task<Void, any Error>
     }
 
-    private let context: ServiceContext
-    private let shared: SharedParts
-    private let registry: SessionRegistry
-    private let webhooks: @Sendable () -> [String: Webhook]
-    private let wishes: AsyncStream<[ConnectorConfiguration]>
-    private let wish: AsyncStream<[ConnectorConfiguration]>.Continuation
+    let context: ServiceContext
+    let shared: SharedParts
+    let registry: SessionRegistry
+    let webhooks: @Sendable () -> [String: Webhook]
 
-    init(
-        _ context: ServiceContext, shared: SharedParts, registry: SessionRegistry, webhooks: @escaping @Sendable () -> [String: Webhook]
-    ) {
-        self.context = context
-        self.shared = shared
-        self.registry = registry
-        self.webhooks = webhooks
-        (wishes, wish) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
-        context.health.set("connectors", .starting)
-    }
-
-    func wanted(_ connectors: [ConnectorConfiguration]) { wish.yield(connectors) }
-
-    func run() async throws {
-        var running: [String: Running] = [:]
-        let (wish, logger) = (wish, context.environment.logger)
-        await withGracefulShutdownHandler {
-            for await wanted in wishes {
-                let names = Dictionary(wanted.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-                for (name, one) in running where names[name] != one.configuration {
-                    logger.info("connector stops", metadata: ["connector": "\(name)"])
-                    await stop(one)
-                    running[name] = nil
-                }
-                var failed = false
-                for (name, configuration) in names where running[name] == nil {
-                    do {
-                        running[name] = try await start(configuration)
-                        context.health.set("connector \(name)", .healthy)
-                        logger.info("connector listens", metadata: ["connector": "\(name)", "address": "\(configuration.addressText)"])
-                    } catch {
-                        failed = true
-                        context.health.set("connector \(name)", .failing("cannot listen on \(configuration.addressText): \(error)"))
-                        logger.error("connector cannot listen", metadata: ["connector": "\(name)", "error": "\(error)"])
-                    }
-                }
-                context.health.set("connectors", .healthy)
-                if failed {
-                    // The port may become free: the same wish again, unless a newer one has come.
-                    try? await Task.sleep(for: .seconds(1))
-                    if case .enqueued = wish.yield(wanted) {}
-                }
-            }
-        } onGracefulShutdown: {
-            wish.finish()
-        }
-        for one in running.values { await stop(one) }
-        shared.acceptance.intake.close()
-    }
-
-    private func start(_ configuration: ConnectorConfiguration) async throws -> Running {
+    func start(_ configuration: ConnectorConfiguration) async throws -> Running {
         let environment = context.environment
         try await TopicSetup.ensure(environment, connectors: [configuration.name])
         let connector = HTTPConnector(
-            configuration: configuration, access: configuration.incoming.access.compactMap { IPNetwork($0) }, shared: shared,
-            tls: try configuration.incoming.tls.map { try TLSContexts($0, logger: environment.logger) },
+            configuration: configuration,
+            entrance: try Entrance(configuration, refused: HTTPMetrics.refusedConnections, logger: environment.logger), shared: shared,
             gate: registry.connectorGate(configuration.name, limit: configuration.throughputPerSecond))
         let client = try makeClient(configuration)
         var servers: [Listening] = []
@@ -112,13 +58,13 @@ final class HTTPListeners: Service {
             var count = 1
             while !Task.isCancelled {
                 try? await Task.sleep(for: .seconds(1))
-                connector.tls?.refresh()
+                connector.entrance.refresh()
                 await courier.tick(count)
                 count += 1
             }
         }
         return Running(
-            configuration: configuration, servers: servers, stage: stage, stageEnded: ended, client: client, ticker: ticker)
+            name: configuration.name, servers: servers, stage: stage, stageEnded: ended, client: client, ticker: ticker)
     }
 
     private func makeClient(_ configuration: ConnectorConfiguration) throws -> HTTPClient {
@@ -182,7 +128,7 @@ final class HTTPListeners: Service {
     }
 
     /// No new connections; what is under way is answered; what endpoints have answered is written down.
-    private func stop(_ running: Running) async {
+    func stop(_ running: Running) async {
         await withTaskGroup(of: Void.self) { group in
             for one in running.servers {
                 group.addTask {
@@ -195,7 +141,6 @@ final class HTTPListeners: Service {
         running.stage.stop()
         for await _ in running.stageEnded {}
         running.client.close()
-        context.health.remove("queue \(running.configuration.name)")
-        context.health.remove("connector \(running.configuration.name)")
+        context.health.remove("queue \(running.name)")
     }
 }

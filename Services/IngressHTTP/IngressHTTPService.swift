@@ -21,20 +21,18 @@ public enum IngressHTTPService {
         let monitor = QueueMonitor(environment, limits: { limits.value })
         let shared = SharedParts(
             environment: environment, acceptance: Acceptance(intake),
-            gatekeeper: Gatekeeper(Authenticator(environment, registry: registry), logger: environment.logger),
+            gatekeeper: Gatekeeper(
+                Authenticator(environment, registry: registry), registry: registry, logger: environment.logger),
             desk: MessageDesk(environment, intake: intake, ids: ids), monitor: monitor, ids: ids, lookups: Lookups(environment),
             idempotency: Idempotency(environment), tariffs: { Tariffs(plan: plan.value, prices: prices.value) })
-        let listeners = HTTPListeners(context, shared: shared, registry: registry, webhooks: { webhooks.value })
+        let http = HTTPListeners(context: context, shared: shared, registry: registry, webhooks: { webhooks.value })
+        let listeners = ListenerPool(
+            context, start: { try await http.start($0) }, stop: { await http.stop($0) }, onEnd: { intake.close() })
         let connectors = try await Snapshot(
-            "connectors", context, load: { try loadConnectors($0) }, onChange: { listeners.wanted($0) })
+            "connectors", context, load: { try ConnectorStore.incoming($0, protocol: "HTTP") }, onChange: { listeners.wanted($0) })
         listeners.wanted(connectors.value)
         return [registry, limits, prices, plan, webhooks, monitor, Upkeep(shared), listeners, connectors]
     }
-}
-
-/// The incoming HTTP connectors, as the operator has them now.
-private func loadConnectors(_ connection: Connection) throws -> [ConnectorConfiguration] {
-    try ConnectorStore.load(connection).connectors.filter { $0.direction == .incoming && $0.protocolName == "HTTP" && !$0.isDisabled }
 }
 
 /// What is to be done now and then.
@@ -45,16 +43,13 @@ private struct Upkeep: Service {
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
-            var count = 0
             while !Task.isCancelled {
                 do {
-                    shared.gatekeeper.share(among: try await shared.lookups.instances(of: shared.environment.service))
-                    if count % 300 == 0 { try await shared.idempotency.removeOld() }
+                    try await shared.idempotency.removeOld()
                 } catch {
                     shared.environment.logger.debug("upkeep not done", metadata: ["error": "\(error)"])
                 }
-                count += 1
-                try? await Task.sleep(for: .seconds(2))
+                try? await Task.sleep(for: .seconds(600))
             }
         }
     }

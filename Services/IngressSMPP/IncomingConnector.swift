@@ -8,19 +8,15 @@ import Store
 /// What the sessions of one incoming connector share. Values and `Sendable` parts only: sessions live on different event loops.
 struct IncomingConnector: Sendable {
     var configuration: ConnectorConfiguration
-    var access: [IPNetwork]
+    var entrance: Entrance
     var shared: SharedParts
     var delivery: ClientDelivery
-    var tls: TLSContexts?
     /// THROUGHPUT of the connector on this instance.
     var gate: RateGate?
 
     var name: String { configuration.name }
     var incoming: IncomingOptions { configuration.incoming }
     var logger: Logger { shared.environment.logger }
-
-    /// ACCESS.
-    func allows(_ address: IPAddress) -> Bool { access.isEmpty || access.contains { $0.contains(address) } }
 
     /// The id that a client is given for a message.
     func reference(_ msgid: Int64) -> String {

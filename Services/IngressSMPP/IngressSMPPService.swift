@@ -24,9 +24,11 @@ public enum IngressSMPPService {
         let shared = SharedParts(
             environment: environment, intake: intake, authenticator: Authenticator(environment, registry: registry), registry: registry,
             desk: MessageDesk(environment, intake: intake, ids: ids), monitor: monitor, ids: ids)
-        let listeners = ListenerPool(context, shared: shared)
+        let smpp = SMPPListeners(context: context, shared: shared)
+        let listeners = ListenerPool(
+            context, start: { try await smpp.start($0) }, stop: { await smpp.stop($0) }, onEnd: { intake.close() })
         let snapshot = try await Snapshot(
-            "connectors", context, load: { try loadConnectors($0) }, onChange: { listeners.wanted($0) })
+            "connectors", context, load: { try ConnectorStore.incoming($0, protocol: "SMPP") }, onChange: { listeners.wanted($0) })
         listeners.wanted(snapshot.value)
         return [registry, limits, monitor, listeners, snapshot]
     }
@@ -38,9 +40,4 @@ public enum IngressSMPPService {
         limit.rlim_cur = min(limit.rlim_max, 65_536)
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
-}
-
-/// The incoming SMPP connectors, as the operator has them now.
-private func loadConnectors(_ connection: Connection) throws -> [ConnectorConfiguration] {
-    try ConnectorStore.load(connection).connectors.filter { $0.direction == .incoming && $0.protocolName == "SMPP" && !$0.isDisabled }
 }

@@ -154,6 +154,7 @@ struct PartDesk {
         whole.joining = .done
         whole.reportRequest = common(used.map(\.message.reportRequest))
         whole.intermediateReports = used.contains { $0.message.intermediateReports }
+        whole.submissionReport = used.contains { $0.message.submissionReport }
         // Each part that came in hears once of the whole, into however many parts it is split again.
         whole.reportPerPart = false
         return (whole, Set(used.map(\.msgid)))
@@ -173,6 +174,7 @@ extension JoinedPart {
         msgid = message.msgid
         reportRequest = message.reportRequest
         intermediateReports = message.intermediateReports
+        submissionReport = message.submissionReport
         clientReference = message.clientReference
     }
 }

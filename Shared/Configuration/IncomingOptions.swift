@@ -23,6 +23,12 @@ public struct IncomingOptions: Sendable, Equatable {
         case required = "REQUIRED"
     }
 
+    /// The oldest version of TLS that a client may speak.
+    public enum TLSVersion: String, Sendable, CaseIterable {
+        case v12 = "1.2"
+        case v13 = "1.3"
+    }
+
     public struct TLS: Sendable, Equatable {
         /// PEM with the private key, and the certificate chain unless `certificateFile` names another file for it.
         public var keyFile: String
@@ -30,6 +36,7 @@ public struct IncomingOptions: Sendable, Equatable {
         /// PEM with the authorities that client certificates must come from.
         public var clientAuthorityFile: String?
         public var clientCertificate: ClientCertificate
+        public var minimumVersion = TLSVersion.v12
     }
 
     /// SSL; nil = in the clear.
@@ -62,7 +69,8 @@ public struct IncomingOptions: Sendable, Equatable {
     public init() {}
 
     static let keywords = [
-        "USERDB", "SSL", "SSL_KEYFILE", "SSL_CERTFILE", "SSL_CAFILE", "SSL_CLIENTCERT", "ACCESS", "THROTTLE", "OPS_MAXOUTSTANDING",
+        "USERDB", "SSL", "SSL_KEYFILE", "SSL_CERTFILE", "SSL_CAFILE", "SSL_CLIENTCERT", "SSL_MINVERSION", "ACCESS", "THROTTLE",
+        "OPS_MAXOUTSTANDING",
         "MSGIDFORMAT", "BINDTIMEOUT", "LOGINSPERMIN", "MAXFAILEDLOGINS", "LOCKOUTTIME", "PARKTIME", "REVDLR",
     ]
 }
@@ -110,6 +118,7 @@ extension OptionReader {
         let certificateFile = text("SSL_CERTFILE")
         let authorityFile = text("SSL_CAFILE")
         let clientCertificate: IncomingOptions.ClientCertificate? = choice("SSL_CLIENTCERT")
+        let minimumVersion: IncomingOptions.TLSVersion? = choice("SSL_MINVERSION")
         guard isWanted ?? (keyFile != nil) else { return nil }
         guard let keyFile else {
             fault("SSL", "SSL needs SSL_KEYFILE: a PEM file with the private key and the certificate")
@@ -120,7 +129,8 @@ extension OptionReader {
             fault("SSL_CLIENTCERT", "SSL_CLIENTCERT needs SSL_CAFILE: whose certificates are good")
         }
         return IncomingOptions.TLS(
-            keyFile: keyFile, certificateFile: certificateFile ?? keyFile, clientAuthorityFile: authorityFile, clientCertificate: demand)
+            keyFile: keyFile, certificateFile: certificateFile ?? keyFile, clientAuthorityFile: authorityFile, clientCertificate: demand,
+            minimumVersion: minimumVersion ?? .v12)
     }
 
     /// ACCESS may repeat, and holds addresses and networks with commas or blanks between them.

@@ -677,6 +677,12 @@ public nonisolated struct ShortMessage: @unchecked Sendable {
   /// Clears the value of `reportCallback`. Subsequent reads from it will return its default value.
   public mutating func clearReportCallback() {_uniqueStorage()._reportCallback = nil}
 
+  /// Its sender wants to hear when the provider has taken it, too: a report of STATUS_SUBMITTED.
+  public var submissionReport: Bool {
+    get {_storage._submissionReport}
+    set {_uniqueStorage()._submissionReport = newValue}
+  }
+
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
   public init() {}
@@ -696,7 +702,7 @@ public nonisolated struct ReportCallback: Sendable {
   /// In whose manner: json, emg, kannel or jasmin; empty where the account says it.
   public var style: String = String()
 
-  /// Kannel's dlr-mask or Jasmin's dlr-level; 0 = not given.
+  /// Kannel's dlr-mask or Jasmin's dlr-level, where `style` was given with the message; 0 = not given.
   public var mask: UInt32 = 0
 
   /// GET or POST; empty = the style's own.
@@ -723,6 +729,8 @@ public nonisolated struct JoinedPart: Sendable {
   public var intermediateReports: Bool = false
 
   public var clientReference: String = String()
+
+  public var submissionReport: Bool = false
 
   public var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1308,7 +1316,7 @@ nonisolated extension Report: SwiftProtobuf.Message, SwiftProtobuf._MessageImple
 
 nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".ShortMessage"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0\u{4}\u{4}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{3}report_connector\0\u{3}report_per_part\0\u{2}\u{4}joined\0\u{1}joining\0\u{4}\u{9}report_callback\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{1}type\0\u{3}in_connector\0\u{3}out_connector\0\u{1}account\0\u{1}source\0\u{1}destination\0\u{1}body\0\u{1}parts\0\u{3}expires_at\0\u{3}scheduled_at\0\u{1}priority\0\u{3}report_request\0\u{3}intermediate_reports\0\u{1}options\0\u{1}times\0\u{1}charge\0\u{3}orig_msgid\0\u{1}report\0\u{3}remote_ip\0\u{1}attempts\0\u{3}route_id\0\u{3}tried_connectors\0\u{1}hops\0\u{3}client_reference\0\u{3}taken_parts\0\u{2}\u{9}refusal\0\u{3}refusal_text\0\u{4}\u{4}send_source\0\u{3}send_destination\0\u{3}client_destination\0\u{4}\u{3}report_connector\0\u{3}report_per_part\0\u{2}\u{4}joined\0\u{1}joining\0\u{4}\u{9}report_callback\0\u{4}\u{4}submission_report\0")
 
   fileprivate class _StorageClass {
     var _msgid: Int64 = 0
@@ -1347,6 +1355,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
     var _joined: [JoinedPart] = []
     var _joining: Joining = .unspecified
     var _reportCallback: ReportCallback? = nil
+    var _submissionReport: Bool = false
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -1393,6 +1402,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       _joined = source._joined
       _joining = source._joining
       _reportCallback = source._reportCallback
+      _submissionReport = source._submissionReport
     }
   }
 
@@ -1447,6 +1457,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         case 50: try { try decoder.decodeRepeatedMessageField(value: &_storage._joined) }()
         case 51: try { try decoder.decodeSingularEnumField(value: &_storage._joining) }()
         case 60: try { try decoder.decodeSingularMessageField(value: &_storage._reportCallback) }()
+        case 64: try { try decoder.decodeSingularBoolField(value: &_storage._submissionReport) }()
         default: break
         }
       }
@@ -1567,6 +1578,9 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
       try { if let v = _storage._reportCallback {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 60)
       } }()
+      if _storage._submissionReport != false {
+        try visitor.visitSingularBoolField(value: _storage._submissionReport, fieldNumber: 64)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -1612,6 +1626,7 @@ nonisolated extension ShortMessage: SwiftProtobuf.Message, SwiftProtobuf._Messag
         if _storage._joined != rhs_storage._joined {return false}
         if _storage._joining != rhs_storage._joining {return false}
         if _storage._reportCallback != rhs_storage._reportCallback {return false}
+        if _storage._submissionReport != rhs_storage._submissionReport {return false}
         return true
       }
       if !storagesAreEqual {return false}
@@ -1673,7 +1688,7 @@ nonisolated extension ReportCallback: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension JoinedPart: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   public static let protoMessageName: String = _protobuf_package + ".JoinedPart"
-  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{3}report_request\0\u{3}intermediate_reports\0\u{3}client_reference\0")
+  public static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}msgid\0\u{3}report_request\0\u{3}intermediate_reports\0\u{3}client_reference\0\u{4}<submission_report\0")
 
   public mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1685,6 +1700,7 @@ nonisolated extension JoinedPart: SwiftProtobuf.Message, SwiftProtobuf._MessageI
       case 2: try { try decoder.decodeSingularEnumField(value: &self.reportRequest) }()
       case 3: try { try decoder.decodeSingularBoolField(value: &self.intermediateReports) }()
       case 4: try { try decoder.decodeSingularStringField(value: &self.clientReference) }()
+      case 64: try { try decoder.decodeSingularBoolField(value: &self.submissionReport) }()
       default: break
       }
     }
@@ -1703,6 +1719,9 @@ nonisolated extension JoinedPart: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if !self.clientReference.isEmpty {
       try visitor.visitSingularStringField(value: self.clientReference, fieldNumber: 4)
     }
+    if self.submissionReport != false {
+      try visitor.visitSingularBoolField(value: self.submissionReport, fieldNumber: 64)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1711,6 +1730,7 @@ nonisolated extension JoinedPart: SwiftProtobuf.Message, SwiftProtobuf._MessageI
     if lhs.reportRequest != rhs.reportRequest {return false}
     if lhs.intermediateReports != rhs.intermediateReports {return false}
     if lhs.clientReference != rhs.clientReference {return false}
+    if lhs.submissionReport != rhs.submissionReport {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

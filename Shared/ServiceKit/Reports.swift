@@ -74,7 +74,10 @@ public enum Reports {
         guard !original.joined.isEmpty else { return single(for: original, report: report, id: id(), at: now, to: target) }
         let status = report.status
         return original.joined.flatMap { part -> [OutgoingRecord] in
-            guard status.isFinal ? wants(part.reportRequest, status) : part.intermediateReports else { return [] }
+            let isWanted =
+                status.isFinal
+                ? wants(part.reportRequest, status) : status == .submitted ? part.submissionReport : part.intermediateReports
+            guard isWanted else { return [] }
             var told = original
             told.msgid = part.msgid
             told.clientReference = part.clientReference

@@ -21,7 +21,13 @@ extension MessageStore {
         return found
     }
 
-    /// An account's messages, newest first.
+    /// Reads the index of accounts and ids backwards, and no more rows than it returns (and one of each day's partition).
+    static let listStatement = """
+        SELECT \(LoggedMessage.columns) FROM routelog
+        WHERE username = $1 AND msgtype = 1 AND msgid >= $2 AND msgid < $3 ORDER BY msgid DESC LIMIT $4::int
+        """
+
+    /// An account's messages, newest first. The next page goes on before the last id of this one.
     /// - Parameters:
     ///   - ids: between these two, the upper one left out.
     ///   - limit: how many at most.
@@ -29,12 +35,7 @@ extension MessageStore {
         _ connection: Connection, account: String, from first: Int64, before last: Int64, limit: Int
     ) throws(DatabaseError) -> [LoggedMessage] {
         var found: [LoggedMessage] = []
-        for row in try connection.query(
-            """
-            SELECT \(LoggedMessage.columns) FROM routelog
-            WHERE msgid >= $2 AND msgid < $3 AND username = $1 AND msgtype = 1 ORDER BY msgid DESC LIMIT $4::int
-            """, [.text(account), .int(first), .int(last), .int(limit)])
-        {
+        for row in try connection.query(listStatement, [.text(account), .int(first), .int(last), .int(limit)]) {
             found.append(try LoggedMessage(row))
         }
         return found

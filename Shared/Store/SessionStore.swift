@@ -94,18 +94,16 @@ public enum SessionStore {
             .map { (row) throws(DatabaseError) in try row.text(0) }
     }
 
-    /// What part of an account's, or a connector's, sessions are on this instance: its part of their allowed rate.
-    public enum Sharing: String, Sendable { case account = "username", connector = "connector" }
-
+    /// What part of a connector's sessions are on this instance: its part of the allowed rate.
     /// - Returns: sessions here and altogether, by name.
     public static func shares(
-        _ connection: Connection, of names: [String], by sharing: Sharing, instance: String
+        _ connection: Connection, of names: [String], instance: String
     ) throws(DatabaseError) -> [String: (here: Int, all: Int)] {
         var shares: [String: (here: Int, all: Int)] = [:]
         for row in try connection.query(
             """
-            SELECT \(sharing.rawValue), count(*) FILTER (WHERE instance = $2), count(*) FROM live_session
-            WHERE kind = 'client' AND \(sharing.rawValue) = ANY($1::text[]) GROUP BY 1
+            SELECT connector, count(*) FILTER (WHERE instance = $2), count(*) FROM live_session
+            WHERE kind = 'client' AND connector = ANY($1::text[]) GROUP BY 1
             """, [.textArray(names.map { $0 }), .text(instance)])
         {
             shares[try row.text(0)] = (Int(try row.int(1)), Int(try row.int(2)))

@@ -119,11 +119,15 @@ import Testing
     }
 
     @Test(
-        arguments: [("31", .final), ("1", .onSuccess), ("18", .onFailure), ("4", .none), ("0", .none)] as [(String, ReportRequest)])
+        arguments: [("31", .final), ("1", .onSuccess), ("18", .onFailure), ("4", .final), ("8", .none), ("0", .none)]
+            as [(String, ReportRequest)])
     func `dlr-mask says which reports are wanted`(mask: String, report: ReportRequest) throws {
         let draft = try Self.kannel("to=1&text=a&dlr-mask=\(mask)&dlr-url=http%3A%2F%2Fx%2Fr%3Ft%3D%25d")[0]
         #expect(draft.report == report)
-        if report != .none { #expect(draft.callback?.url == "http://x/r?t=%d" && draft.callback?.style == "kannel") }
+        #expect(draft.intermediateReports == ["31", "4"].contains(mask) && draft.submissionReport == ["31", "8"].contains(mask))
+        let message = try draft.message()
+        #expect(message.intermediateReports == draft.intermediateReports && message.submissionReport == draft.submissionReport)
+        if mask != "0" { #expect(draft.callback?.url == "http://x/r?t=%d" && draft.callback?.style == "kannel") }
     }
 
     @Test func `octets, headers, minutes and several receivers are read`() throws {
@@ -132,8 +136,47 @@ import Testing
         #expect(drafts[0].expiresAt == 120_000 && drafts[0].scheduledAt == 60_000 && drafts[0].messageClass == 0)
     }
 
-    @Test(arguments: ["text=a", "to=1&coding=9", "to=1&dlr-mask=x", "to=1&charset=klingon", "to=1&mwi=1"])
+    @Test(arguments: [
+        "text=a", "to=1&coding=9", "to=1&dlr-mask=x", "to=1&charset=klingon", "to=1&mwi=8", "to=1&mwi=1&coding=1", "to=1&compress=1",
+        "to=1&meta-data=%3Fsmpp%3Fa%3Db",
+    ])
     func `what Kannel's interface cannot do is refused`(query: String) { #expect(throws: Fault.self) { try Self.kannel(query) } }
+
+    @Test(
+        arguments: [
+            ("text=a&mwi=0", 0xD8), ("text=a&mwi=6", 0xD2), ("mwi=1", 0xC9), ("text=%D0%AF&mwi=3", 0xDB), ("text=a&flash=0", 0x10),
+            ("text=a&mclass=1&alt-dcs=1", 0x11),
+        ] as [(String, UInt32)])
+    func `signs of waiting messages and classes are a data coding`(query: String, coding: UInt32) throws {
+        #expect(try Self.kannel("to=1&\(query)")[0].message().body.dataCoding == coding)
+    }
+
+    @Test(
+        arguments: [("dlr-level=1", .onFailure, true), ("dlr-level=2", .final, false), ("dlr-level=3", .final, true)]
+            as [(String, ReportRequest, Bool)])
+    func `Jasmin's levels say which reports are wanted`(query: String, report: ReportRequest, tellsSubmission: Bool) throws {
+        // A level alone asks for reports, too.
+        let draft = try JasminRequest.draft(Parameters("to=1&content=a&\(query)".utf8), now: 0)
+        #expect(draft.report == report && draft.submissionReport == tellsSubmission)
+    }
+
+    @Test func `custom TLVs become options of the message`() throws {
+        let list = #"[[12288,null,"COctetString","ref"],["0x1401",2,"Int2","0x1F4"],[5121,1,"Int1",7],[12289,null,"OctetString","å"]]"#
+        let query = "to=1&content=a&custom_tlvs=" + list.utf8.map { "%" + hexText([$0]) }.joined()
+        let options = try JasminRequest.draft(Parameters(query.utf8), now: 0).options
+        #expect(options.map(\.name) == ["TLV:0x3000", "TLV:0x1401", "TLV:0x1401", "TLV:0x3001"])
+        #expect(options.map(\.value) == ["72656600", "01F4", "07", "C3A5"])
+    }
+
+    @Test(
+        arguments: [
+            #"{}"#, #"[1]"#, #"[[1,null,"Int1",1]]"#, #"[[12288,null,"Int3",1]]"#, #"[[12288,null,"Int1",256]]"#, #"[[12288,3,"Int1",1]]"#,
+            #"[[12288,null,"Int1",-1]]"#, #"[[12288,null,"OctetString",1]]"#,
+        ])
+    func `custom TLVs that make no sense are refused`(list: String) {
+        let query = "to=1&content=a&custom_tlvs=" + list.utf8.map { "%" + hexText([$0]) }.joined()
+        #expect(throws: Fault.self) { try JasminRequest.draft(Parameters(query.utf8), now: 0) }
+    }
 
     @Test func `Jasmin's parameters are read`() throws {
         let query =
@@ -148,6 +191,7 @@ import Testing
 
     @Test(arguments: [
         "content=a", "to=1", "to=1&content=a&hex-content=00", "to=1&content=a&dlr=yes&dlr-url=gopher://x", "to=1&content=a&sdt=now",
+        "to=1&content=a&colour=red",
     ])
     func `what Jasmin's interface refuses is refused`(query: String) {
         #expect(throws: Fault.self) { try JasminRequest.draft(Parameters(query.utf8), now: 0) }

@@ -72,12 +72,44 @@ import Testing
     }
 
     @Test(
-        arguments: [(.delivered, 1), (.undeliverable, 2), (.expired, 2), (.rejected, 16), (.relayed, 8), (.buffered, 4)]
-            as [(Status, UInt32)])
-    func `a report outside dlr-mask is not wanted`(status: Status, type: UInt32) throws {
-        _ = try WebhookCall(Self.report(status, url: "http://x/", style: "kannel", mask: type), webhook: nil, now: 0)
-        #expect(throws: WebhookCall.Refusal.notWanted) {
-            try WebhookCall(Self.report(status, url: "http://x/", style: "kannel", mask: 31 & ~type), webhook: nil, now: 0)
+        arguments: [
+            (.delivered, true, 1), (.undeliverable, true, 2), (.expired, true, 2), (.rejected, true, 2), (.rejected, false, 16),
+            (.expired, false, 16), (.submitted, true, 8), (.buffered, true, 4),
+        ] as [(Status, Bool, UInt32)])
+    func `a report outside dlr-mask is not wanted`(status: Status, wasTaken: Bool, type: UInt32) throws {
+        var report = Self.report(status, url: "http://x/?%d", style: "kannel", mask: type)
+        if !wasTaken { report.report.smscid = "" }
+        #expect(try WebhookCall(report, webhook: nil, now: 0).request.url.target == "/?\(type)")
+        // Who wants to hear of failures hears of every one.
+        report.reportCallback.mask = 31 & ~type & (type == 16 ? ~2 : ~0)
+        #expect(throws: WebhookCall.Refusal.notWanted) { try WebhookCall(report, webhook: nil, now: 0) }
+    }
+
+    @Test func `a failure before the provider is told as one of the phone where only those were asked for`() throws {
+        var report = Self.report(.rejected, url: "http://x/?%d", style: "kannel", mask: 3)
+        report.report.smscid = ""
+        #expect(try WebhookCall(report, webhook: nil, now: 0).request.url.target == "/?2")
+    }
+
+    @Test(
+        arguments: [
+            (.submitted, true, [1, 3], "ESME_ROK"), (.delivered, true, [2, 3], "DELIVRD"), (.undeliverable, true, [2, 3], "UNDELIV"),
+            (.rejected, false, [1, 2, 3], "REJECTD"),
+        ] as [(Status, Bool, [UInt32], String)])
+    func `Jasmin's levels are the provider's answer, the phone's, and both`(
+        status: Status, wasTaken: Bool, levels: [UInt32], words: String
+    ) throws {
+        for level: UInt32 in 1...3 {
+            var report = Self.report(status, url: "http://x/", style: "jasmin", mask: level)
+            if !wasTaken { report.report.smscid = "" }
+            guard levels.contains(level) else {
+                #expect(throws: WebhookCall.Refusal.notWanted) { try WebhookCall(report, webhook: nil, now: 0) }
+                continue
+            }
+            let body = String(decoding: try WebhookCall(report, webhook: nil, now: 0).request.body, as: UTF8.self)
+            let isFirst = status == .submitted || level == 1
+            #expect(body.contains("level=\(isFirst ? 1 : 2)&"))
+            #expect(body.contains("message_status=\(isFirst && status == .rejected ? "ESME_RSUBMITFAIL" : words)&"))
         }
     }
 

@@ -80,12 +80,17 @@ class Endpoint:
 class Request:
     def __init__(self, method, path, query, headers, body):
         self.method, self.path, self.headers, self.body = method, path, {name.lower(): value for name, value in headers.items()}, body
-        self.at = time.monotonic()
+        self.at = time.time()
         self.parameters = dict(urllib.parse.parse_qsl(query if method == "GET" else body.decode("utf-8", "replace"), keep_blank_values=True))
 
     @property
     def json(self):
         return json.loads(self.body)
+
+    @property
+    def lateness(self):
+        """Seconds from the making of the report, of which its id tells, to its arrival here."""
+        return self.at - ((int(self.json["id"]) >> 22) / 1_000 + 1_577_836_800)
 
     def is_signed(self, secret):
         """As docs/http.md tells a client to check."""

@@ -20,6 +20,8 @@ class Submit:
     """The fields of a submit_sm that tests look at."""
 
     def __init__(self, body):
+        #: the id that the provider gives it; empty where it takes it not
+        self.smscid = ""
         _, offset = c_string(body, 0)
         self.source_ton = body[offset]
         self.source, offset = c_string(body, offset + 2)
@@ -27,8 +29,10 @@ class Submit:
         self.esm_class = body[offset]
         _, offset = c_string(body, offset + 3)
         _, offset = c_string(body, offset)
-        length = body[offset + 4]
+        self.registered_delivery, self.data_coding, length = body[offset], body[offset + 2], body[offset + 4]
         self.content = body[offset + 5:offset + 5 + length]
+        #: the optional parameters as they came
+        self.parameters = body[offset + 5 + length:]
 
     @property
     def text(self):
@@ -105,11 +109,12 @@ class PythonProvider:
                     with self._lock:
                         self._sessions.append(session)
                 elif command == SUBMIT_SM:
-                    self.submits.append(Submit(body))
-                    if self.is_mute:
-                        continue
-                    self._answer(
-                        session, command, sequence, b"" if self.status else b"p%d\0" % next(self._ids), self.status)
+                    one, status = Submit(body), self.status
+                    if not status and not self.is_mute:
+                        one.smscid = f"p{next(self._ids)}"
+                    self.submits.append(one)
+                    if not self.is_mute:
+                        self._answer(session, command, sequence, one.smscid.encode() + b"\0" if one.smscid else b"", status)
                 elif command == DELIVER_SM | RESPONSE:
                     self.answers.put(status)
                 elif command in (ENQUIRE_LINK, UNBIND):

@@ -16,6 +16,9 @@ from provider import PythonProvider
 #: messages of the test with good and bad endpoints; many of them need longer
 WEBHOOKS = int(os.environ.get("SIGNALBOX_WEBHOOKS", 400))
 MAX_AGE = 4 if WEBHOOKS <= 400 else 120
+#: seconds within which 99 % of a good endpoint's reports come to it, however bad the others are. A bad one may take room from others for
+#: 5 s, and a second passes until that is seen (docs/http.md); the rest is for the machine's own work, of which a busy one has more.
+IN_TIME = 30 if WEBHOOKS <= 400 else 10
 
 
 @pytest.fixture(scope="module")
@@ -250,10 +253,11 @@ def test_kannel(gateway, port, endpoint):
     assert curl(f"{base}&from=123&to=46700000001&text=Hello+world") == (202, "0: Accepted for delivery")
     url = endpoint.url("/kannel") + "?id=7&type=%25d&to=%25p&answer=%25A"
     assert curl(f"{base}&to=46700000009&text=report+me&dlr-mask=31&dlr-url=" + url.replace("&", "%26").replace("?", "%3F"))[0] == 202
-    (report,) = endpoint.wait("/kannel")
-    assert report.method == "GET"
-    assert report.parameters["id"] == "7" and report.parameters["type"] == "1" and report.parameters["to"] == "46700000009"
-    assert report.parameters["answer"].startswith("stat:DELIVRD")
+    reports = {report.parameters["type"]: report for report in endpoint.wait("/kannel", 2)}
+    assert reports.keys() == {"8", "1"}, "the provider has taken it, and then delivered it"
+    for report in reports.values():
+        assert report.method == "GET" and report.parameters["id"] == "7" and report.parameters["to"] == "46700000009"
+    assert reports["1"].parameters["answer"].startswith("stat:DELIVRD")
     assert curl(f"{base}x&to=1&text=a") == (403, "Authorization failed for sendsms")
     assert curl(f"{base}&text=a") == (400, "Missing receiver number, rejected")
 
@@ -359,6 +363,10 @@ def test_slow_failing_and_dying_endpoints_harm_nobody(gateway, port, endpoint):
             ids[name] += [one["id"] for one in answer.json["messages"]]
     good = endpoint.wait("/good", count, 60 + count / 20)
     assert sorted(one.json["message_id"] for one in good) == sorted(ids["good"])
+    late = sorted(one.lateness for one in good)
+    p99 = late[len(late) * 99 // 100 - 1]
+    print(f"good endpoint: {len(late)} reports, half within {late[len(late) // 2]:.2f} s, 99 % within {p99:.2f} s, all within {late[-1]:.2f} s")
+    assert p99 <= IN_TIME
     names = {name: client.ask("GET", "/v1/balance").json["account"] for name, client in accounts.items()}
 
     def parked(name):

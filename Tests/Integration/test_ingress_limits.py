@@ -1,11 +1,14 @@
 """What a client may not do: come from elsewhere, come too often, too fast, too silent. And what an operator can do about it."""
 
+import itertools
 import socket
+import threading
 import time
 
 import pytest
 
 from gateway import is_free, wait_for
+from http_endpoint import API
 from ingress import (
     BIND_RECEIVER, ENQUIRE_LINK, RBINDFAIL, RMSGQFUL, RTHROTTLED, SUBMIT_SM, UNBIND, add_connector, ask, bind, bind_status, free_port,
     new_account, set_options, submit_body)
@@ -167,6 +170,50 @@ def test_a_client_that_sends_far_more_than_its_rate_is_not_read_from(gateway):
     assert all(status == OK for status, _ in answers.values())
     assert time.monotonic() - began >= count / 200 - 0.3
     session.socket.close()
+
+
+def test_an_account_s_throughput_holds_for_smpp_and_http_together(gateway):
+    rate = 20
+    account = new_account(gateway, "--throughput", str(rate))
+    session = bind(gateway.smpp_port, account, timeout=60)
+    client = API(gateway.http_port, account)
+    ending = threading.Event()
+    accepted = []
+
+    def by_smpp():
+        # As the rate allows: each is answered when it may come in.
+        for sequence in itertools.count(10):
+            if ending.is_set():
+                return
+            session.send(pdu(SUBMIT_SM, sequence, submit_body(registered=0)))
+            if statuses(session, 1)[sequence][0] == OK:
+                accepted.append(("SMPP", time.monotonic()))
+
+    def by_http():
+        while not ending.is_set():
+            if client.send({"to": "46700000001", "text": "together"}).status == 202:
+                accepted.append(("HTTP", time.monotonic()))
+
+    threads = [threading.Thread(target=by_smpp), threading.Thread(target=by_http)]
+    for thread in threads:
+        thread.start()
+    try:
+        wait_for("both are seen", lambda: gateway.one("SELECT count(*) FROM account_use WHERE username = %s", (account,)) == 2, 30)
+        # A second until each has read what the other wrote, as for any change.
+        gateway.changed()
+        gateway.wait_applied()
+        began = time.monotonic()
+        first = len(accepted)
+        wait_for("messages of four seconds", lambda: len(accepted) - first >= 4 * rate, 60)
+        took = time.monotonic() - began
+    finally:
+        ending.set()
+        for thread in threads:
+            thread.join()
+        session.socket.close()
+    assert {kind for kind, _ in accepted[first:]} == {"SMPP", "HTTP"}
+    # Twice the rate would take two seconds; a slow machine takes longer than four.
+    assert took > 3, took
 
 
 def test_more_unanswered_requests_than_allowed_are_refused(gateway):

@@ -7,28 +7,10 @@ import subprocess
 
 import pytest
 
+from certificates import as_der, make_certificate
 from gateway import executable, wait_for
 from ingress import SUBMIT_SM, add_connector, ask, bind, new_account, receive_deliveries, submit_body, text_of
 from smpp_raw import OK, RawSession
-
-
-def openssl(*arguments):
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
-
-
-def make_certificate(place, name, authority=None):
-    """A key and a certificate; signed by itself, or by `authority`."""
-    key, certificate = place / f"{name}.key", place / f"{name}.pem"
-    subject = ["-subj", f"/CN={name}", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-keyout", key]
-    if authority is None:
-        openssl("req", "-x509", "-days", "30", *subject, "-out", certificate)
-    else:
-        request = place / f"{name}.csr"
-        openssl("req", *subject, "-out", request)
-        openssl(
-            "x509", "-req", "-days", "30", "-in", request, "-CA", place / f"{authority}.pem", "-CAkey", place / f"{authority}.key",
-            "-CAcreateserial", "-out", certificate)
-    return key, certificate
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +31,6 @@ def tls_session(port, certificate=None):
 def shown(port):
     with tls_session(port) as session:
         return session.socket.getpeercert(binary_form=True)
-
-
-def as_der(certificate):
-    return ssl.PEM_cert_to_DER_cert(certificate.read_text())
 
 
 def test_a_session_over_tls_and_a_new_certificate_without_a_restart(gateway, place):

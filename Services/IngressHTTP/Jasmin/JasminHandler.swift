@@ -14,7 +14,7 @@ struct JasminHandler: Sendable {
             guard ["GET", "POST"].contains(exchange.method) else {
                 throw Fault(.methodNotAllowed, "only GET and POST", allow: "GET, POST")
             }
-            let parameters = try exchange.parameters()
+            let parameters = try JasminRequest.parameters(exchange)
             var credentials = try exchange.credentials()
             if let username = parameters.text("username") {
                 credentials = .password(username: username, password: parameters.text("password") ?? "")
@@ -100,76 +100,5 @@ struct JasminHandler: Sendable {
                 }())
         reply.addHeaders(of: fault)
         return reply
-    }
-}
-
-/// The parameters of a send request as a draft. Pure.
-enum JasminRequest {
-    static func draft(_ parameters: Parameters, now: Int64) throws(Fault) -> Draft {
-        guard let to = parameters.text("to"), !to.isEmpty else { throw Fault(.badRequest, "Mandatory argument [to] is not found.") }
-        var draft = Draft()
-        draft.destination = to
-        draft.source = parameters.text("from") ?? ""
-        draft.priority = try number(parameters, "priority", 0...3).map { UInt32($0) } ?? 0
-        // In minutes.
-        if let minutes = try number(parameters, "validity-period", 1...525_600) { draft.expiresAt = now + minutes * 60_000 }
-        if let text = parameters.text("sdt"), !text.isEmpty { draft.scheduledAt = try time(text, now) }
-        let coding = try number(parameters, "coding", 0...14) ?? 0
-        draft.content = try content(parameters, coding)
-        if coding != 0 { draft.dataCoding = UInt32(coding) }
-        if let tags = parameters.text("tags"), !tags.isEmpty { draft.options.append(("TAGS", tags)) }
-        try reports(parameters, &draft)
-        return draft
-    }
-
-    private static func number(_ parameters: Parameters, _ name: String, _ range: ClosedRange<Int64>) throws(Fault) -> Int64? {
-        guard let text = parameters.text(name), !text.isEmpty else { return nil }
-        guard let number = Int64(text), range.contains(number) else {
-            throw Fault(.badRequest, "Argument [\(name)] has an invalid value: [\(text.prefix(30))].")
-        }
-        return number
-    }
-
-    /// `hex-content`, or `content` in UTF-8. Text codings of SMPP are texts, the others octets.
-    private static func content(_ parameters: Parameters, _ coding: Int64) throws(Fault) -> Draft.Content {
-        guard let hex = parameters.text("hex-content") else {
-            guard let octets = parameters.octets("content") else {
-                throw Fault(.badRequest, "content or hex-content not present.")
-            }
-            return .text(String(decoding: octets, as: UTF8.self))
-        }
-        guard parameters.octets("content") == nil else {
-            throw Fault(.badRequest, "content and hex-content cannot be used both in same request.")
-        }
-        guard let octets = hexBytes(hex) else { throw Fault(.badRequest, "Invalid hex-content data: '\(hex.prefix(30))'") }
-        switch coding {
-        case 0, 1: return .text(String(decoding: octets, as: UTF8.self))
-        case 3: return .text(HTTPServerOptions.Charset.latin1.decode(octets))
-        case 8: return .text(HTTPServerOptions.Charset.ucs2.decode(octets))
-        default: return .binary(octets)
-        }
-    }
-
-    /// `sdt`: SMPP's time format (3.4 §7.1.1).
-    private static func time(_ text: String, _ now: Int64) throws(Fault) -> Int64 {
-        if let time = smppTime(text, now) { return time }
-        throw Fault(.badRequest, "Argument [sdt] has an invalid value: [\(text.prefix(30))].")
-    }
-
-    private static func reports(_ parameters: Parameters, _ draft: inout Draft) throws(Fault) {
-        guard parameters.text("dlr")?.lowercased() == "yes" else { return }
-        draft.report = .final
-        var callback = ReportCallback()
-        callback.style = "jasmin"
-        callback.mask = UInt32(try number(parameters, "dlr-level", 1...3) ?? 1)
-        callback.method = (parameters.text("dlr-method") ?? "POST").uppercased()
-        guard ["GET", "POST"].contains(callback.method) else {
-            throw Fault(.badRequest, "Argument [dlr-method] has an invalid value: [\(callback.method.prefix(30))].")
-        }
-        callback.url = parameters.text("dlr-url") ?? ""
-        if !callback.url.isEmpty, callbackURL(callback.url) == nil {
-            throw Fault(.badRequest, "Argument [dlr-url] has an invalid value: [\(callback.url.prefix(100))].")
-        }
-        draft.callback = callback
     }
 }

@@ -32,19 +32,19 @@ final class Gatekeeper: Sendable {
 
     private struct State {
         var entries: [Data: Entry] = [:]
-        var gates: [String: RateGate] = [:]
-        /// This instance's part of every account's rate.
-        var share = 1.0
     }
 
     private let authenticator: Authenticator
+    private let registry: SessionRegistry
     private let failures = LoginLimiter()
     private let key = SymmetricKey(size: .bits256)
     private let logger: Logger
     private let state = Mutex(State())
 
-    init(_ authenticator: Authenticator, logger: Logger) {
+    /// - Parameter registry: has the gates of accounts with an allowed rate.
+    init(_ authenticator: Authenticator, registry: SessionRegistry, logger: Logger) {
         self.authenticator = authenticator
+        self.registry = registry
         self.logger = logger
     }
 
@@ -158,25 +158,6 @@ final class Gatekeeper: Sendable {
     }
 
     private func client(_ account: Account) -> Client {
-        guard account.throughputPerSecond > 0 else { return Client(account: account, gate: nil) }
-        let gate = state.withLock { state in
-            if let gate = state.gates[account.username] { return gate }
-            let gate = RateGate(limit: account.throughputPerSecond)
-            gate.set(share: state.share)
-            state.gates[account.username] = gate
-            return gate
-        }
-        gate.set(limit: account.throughputPerSecond)
-        return Client(account: account, gate: gate)
-    }
-
-    /// - Parameter instances: how many instances of this service live: each gets its part of an account's rate.
-    func share(among instances: Int) {
-        let share = 1 / Double(max(1, instances))
-        let gates = state.withLock { state in
-            state.share = share
-            return Array(state.gates.values)
-        }
-        for gate in gates { gate.set(share: share) }
+        Client(account: account, gate: registry.requestGate(account.username, limit: account.throughputPerSecond))
     }
 }

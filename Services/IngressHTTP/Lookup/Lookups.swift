@@ -24,7 +24,6 @@ final class Lookups: Sendable {
     private let messages: BatchDesk<MessageKey, LoggedMessage?>
     private let pages: BatchDesk<Page, [LoggedMessage]>
     private let accounts: BatchDesk<String, Account?>
-    private let instances: Database
 
     init(_ environment: ServiceEnvironment) {
         func database(_ name: String) -> Database {
@@ -47,7 +46,6 @@ final class Lookups: Sendable {
                 try MessageStore.list(connection, account: page.account, from: page.from, before: page.before, limit: page.limit)
             }
         }
-        instances = lookups
     }
 
     /// A message of an account's own. One that was accepted just now is waited for.
@@ -65,15 +63,4 @@ final class Lookups: Sendable {
 
     /// The account as it stands now, with its balance.
     func account(_ name: String) async throws -> Account? { try await accounts.ask(name) }
-
-    /// How many instances of a service live.
-    func instances(of service: String) async throws -> Int {
-        try await instances.run { connection in
-            let row = try connection.query(
-                "SELECT count(*) FROM service_instance WHERE service = $1 AND state <> 'stopped' AND beat > now() - interval '12 seconds'",
-                [.text(service)]
-            ).first
-            return Int(try row?.int(0) ?? 1)
-        }
-    }
 }

@@ -29,6 +29,9 @@ struct Draft: Sendable, Equatable {
     var scheduledAt: Int64 = 0
     var priority: UInt32 = 0
     var report = ReportRequest.none
+    /// Reports that come before the end: what the provider tells meanwhile, and that it has taken the message.
+    var intermediateReports = false
+    var submissionReport = false
     var callback: ReportCallback?
     var options: [(name: String, value: String)] = []
 
@@ -36,6 +39,7 @@ struct Draft: Sendable, Equatable {
         left.source == right.source && left.destination == right.destination && left.content == right.content && left.udh == right.udh
             && left.dataCoding == right.dataCoding && left.messageClass == right.messageClass && left.expiresAt == right.expiresAt
             && left.scheduledAt == right.scheduledAt && left.priority == right.priority && left.report == right.report
+            && left.intermediateReports == right.intermediateReports && left.submissionReport == right.submissionReport
             && left.callback == right.callback && left.options.map(\.name) == right.options.map(\.name)
             && left.options.map(\.value) == right.options.map(\.value)
     }
@@ -55,6 +59,8 @@ struct Draft: Sendable, Equatable {
         message.destination = address(destination, ton: destinationTON, npi: destinationNPI)
         message.priority = priority
         message.reportRequest = report
+        message.intermediateReports = intermediateReports
+        message.submissionReport = submissionReport
         message.expiresAt = expiresAt
         message.scheduledAt = scheduledAt
         (message.body, message.parts) = try body()

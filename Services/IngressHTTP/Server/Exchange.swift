@@ -19,6 +19,16 @@ struct Exchange: Sendable {
         (headers[.contentType] ?? "").prefix { $0 != ";" }.lowercased().filter { $0 != " " }
     }
 
+    /// A parameter of the body's type, such as `charset`, without quotation marks.
+    func contentTypeParameter(_ name: String) -> String? {
+        for part in (headers[.contentType] ?? "").split(separator: ";").dropFirst() {
+            let pair = part.split(separator: "=", maxSplits: 1)
+            guard pair.count == 2, pair[0].filter({ $0 != " " }).lowercased() == name else { continue }
+            return pair[1].filter { $0 != " " && $0 != "\"" }
+        }
+        return nil
+    }
+
     /// Those of the query and, for a form, those of the body.
     func parameters() throws(Fault) -> Parameters {
         var parameters = Parameters(query.utf8)

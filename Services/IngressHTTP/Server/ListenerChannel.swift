@@ -3,9 +3,6 @@ import HummingbirdCore
 import Ingress
 import Logging
 import NIOCore
-import NIOSSL
-import ServiceKit
-import Store
 import Synchronization
 
 /// Hummingbird's HTTP/1.1 channel behind what every connection passes first: ACCESS, the bound on connections, and TLS with the
@@ -34,21 +31,9 @@ struct ListenerChannel: ServerChildChannel {
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         let (connector, connections, base) = (connector, connections, base)
         return channel.eventLoop.makeCompletedFuture {
-            guard let text = channel.remoteAddress?.ipAddress, let remote = IPAddress(text) else {
-                throw ServiceError("a connection without an address")
-            }
-            func refuse(_ why: String) -> ServiceError {
-                HTTPMetrics.refusedConnections.add()
-                logger.notice(
-                    "connection refused", metadata: ["connector": "\(connector.name)", "remote": "\(remote)", "reason": "\(why)"])
-                return ServiceError(why)
-            }
-            guard connector.allows(remote) else { throw refuse("not in ACCESS") }
-            guard connections.open() else { throw refuse("too many connections for INSTANCES") }
+            _ = try connector.entrance.admit(channel) { connections.open() }
             channel.closeFuture.whenComplete { _ in connections.closed() }
-            if let tls = connector.tls {
-                try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls.current))
-            }
+            try connector.entrance.secure(channel)
         }.flatMap { base.setup(channel: channel, logger: logger) }
     }
 

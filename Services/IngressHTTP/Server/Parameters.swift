@@ -10,6 +10,8 @@ struct Parameters: Sendable, Equatable {
     }
 
     private var entries: [Entry] = []
+    /// A list in a JSON body, which no form can hold.
+    var tlvs: [JSONValue]?
 
     init() {}
 
@@ -41,6 +43,9 @@ struct Parameters: Sendable, Equatable {
         }
         finish(&entries)
     }
+
+    /// Adds a value that needs no unescaping; of a name that is there twice the later value counts.
+    mutating func set(_ name: String, _ value: [UInt8]) { entries.append(Entry(name: name.lowercased(), value: value)) }
 
     /// In a query or a form `+` is a blank; a percent sign that no two hex digits follow stands for itself.
     static func unescape(_ text: [UInt8], plusIsBlank: Bool = true) -> [UInt8] {

@@ -7,10 +7,9 @@ enum JasminCallback {
     static func parameters(_ message: ShortMessage) -> [(String, String)] {
         guard message.type == .deliveryReport else { return received(message) }
         let report = message.report
-        // Level 1 tells that the provider took it; 2 and 3 what became of it at the phone.
-        if message.reportCallback.mask == 1 {
+        if report.status == .submitted || message.reportCallback.mask == 1 {
             return [
-                ("id", String(message.origMsgid)), ("message_status", report.smscid.isEmpty ? "ESME_RSUBMITFAIL" : "ESME_ROK"),
+                ("id", String(message.origMsgid)), ("message_status", report.status == .submitted ? "ESME_ROK" : "ESME_RSUBMITFAIL"),
                 ("level", "1"), ("connector", report.connector),
             ]
         }
@@ -20,6 +19,13 @@ enum JasminCallback {
             ("dlvrd", report.status == .delivered || report.status == .relayed ? "001" : "000"), ("subdate", date(report.submittedAt)),
             ("donedate", date(report.doneAt)), ("err", report.error.isEmpty ? "000" : report.error), ("text", report.reasonText),
         ]
+    }
+
+    /// Level 1 tells whether the provider took it, level 2 what became of it then, level 3 both. That it was not taken is told on every
+    /// level: there is nothing else to tell.
+    static func isWanted(_ report: Report, level: UInt32) -> Bool {
+        if report.status == .submitted { return level != 2 }
+        return level != 1 || (report.smscid.isEmpty && report.status != .delivered)
     }
 
     private static func received(_ message: ShortMessage) -> [(String, String)] {

@@ -3,16 +3,20 @@ import Message
 /// Kannel's addresses with escape codes, for reports (dlr-url) and messages (get-url). Source: Kannel's user's guide, "Delivery reports"
 /// and "Parameters (Escape Codes)". Pure.
 enum KannelCallback {
-    /// The bit of dlr-mask that a report is.
-    static func type(_ report: Report) -> UInt32 {
+    /// The bit of dlr-mask that a report is: 1 delivered, 2 not delivered, 4 kept by the provider for later, 8 taken by the provider, 16
+    /// not taken by it (refused, or ended before it was asked). Who asked for 2 and not for 16 hears of the latter as 2: that a message
+    /// fails is always told.
+    static func type(_ report: Report, mask: UInt32) -> UInt32 {
         switch report.status {
         case .delivered: 1
-        case .relayed: 8
-        case .rejected: 16
-        case .accepted, .routed, .queued, .submitted, .buffered: 4
-        default: 2
+        case .submitted, .relayed: 8
+        case .accepted, .routed, .queued, .buffered: 4
+        default: report.smscid.isEmpty && mask & (2 | 16) != 2 ? 16 : 2
         }
     }
+
+    /// Whether the client asked for such a report.
+    static func isWanted(_ report: Report, mask: UInt32) -> Bool { mask == 0 || mask & type(report, mask: mask) != 0 }
 
     /// In a report the sender is the phone that the message went to, as Kannel has it.
     static func fill(_ url: String, _ message: ShortMessage) -> String {
@@ -41,7 +45,7 @@ enum KannelCallback {
         let isReport = message.type == .deliveryReport
         let words = message.body.text.split(whereSeparator: \.isWhitespace)
         switch code {
-        case "d": return String(isReport ? type(report) : 0)
+        case "d": return String(isReport ? type(report, mask: message.reportCallback.mask) : 0)
         case "A": return isReport ? answer(report) : ""
         case "F": return isReport ? report.smscid : ""
         case "I": return String(isReport ? message.origMsgid : message.msgid)

@@ -16,7 +16,7 @@ struct WebhookCall: Sendable {
         /// Neither the message nor the account names an address.
         case noAddress
         case badAddress(String)
-        /// The client asked for other reports than this one (Kannel's dlr-mask).
+        /// The client asked for other reports than this one (Kannel's dlr-mask, Jasmin's dlr-level).
         case notWanted
     }
 
@@ -26,6 +26,7 @@ struct WebhookCall: Sendable {
     init(_ message: ShortMessage, webhook: Webhook?, now: Int64) throws(Refusal) {
         let callback = message.reportCallback
         let isReport = message.type == .deliveryReport
+        if isReport, !WebhookCall.isWanted(message) { throw .notWanted }
         let own = isReport ? callback.url : ""
         guard let url = own.isEmpty ? (isReport ? webhook?.reportURL : webhook?.messageURL) : own else { throw .noAddress }
         style = (own.isEmpty ? nil : Webhook.Style(rawValue: callback.style)) ?? webhook?.style ?? .json
@@ -46,12 +47,18 @@ struct WebhookCall: Sendable {
         case .emg: request = try WebhookCall.form(message, EMGCallback.parameters(message), url, message.reportCallback.method)
         case .jasmin: request = try WebhookCall.form(message, JasminCallback.parameters(message), url, message.reportCallback.method)
         case .kannel:
-            if isReport {
-                let type = KannelCallback.type(message.report)
-                guard callback.mask == 0 || callback.mask & type != 0 else { throw .notWanted }
-            }
             guard let address = callbackURL(KannelCallback.fill(url, message)) else { throw .badAddress(url) }
             request = HTTPClientRequest(method: "GET", url: address)
+        }
+    }
+
+    /// Whether the client asked for this report, in words that the gateway's own are too coarse for.
+    private static func isWanted(_ message: ShortMessage) -> Bool {
+        let callback = message.reportCallback
+        switch callback.style {
+        case Webhook.Style.kannel.rawValue: return KannelCallback.isWanted(message.report, mask: callback.mask)
+        case Webhook.Style.jasmin.rawValue: return JasminCallback.isWanted(message.report, level: callback.mask)
+        default: return true
         }
     }
 

@@ -101,7 +101,7 @@ actor WebhookCourier {
             let why = "neither the message nor its account names an address for reports"
             complete(Completion(claim: claim, outputs: [ending(message, .deleted, why, now)], weight: 0))
         case .notWanted:
-            complete(Completion(claim: claim, outputs: [ending(message, .deleted, "not asked for by its dlr-mask", now)], weight: 0))
+            complete(Completion(claim: claim, outputs: [ending(message, .deleted, "its sender asked for other reports", now)], weight: 0))
         case .noAddress: park(claim, message, url: "", why: "the account has no address for messages")
         case .badAddress(let url): park(claim, message, url: url, why: "the address cannot be read")
         }

@@ -8,18 +8,29 @@ package final class RateGate: Sendable {
         /// This instance's part of the limit: its part of the sessions.
         var share = 1.0
         var bucket: TokenBucket
+        /// When a message came last, whether it was let through or not.
+        var askedAt: Int64
     }
 
     private let state: Mutex<State>
 
     /// - Parameter limit: messages a second, over all instances.
     package init(limit: Int) {
-        state = Mutex(State(limit: limit, bucket: TokenBucket(perSecond: Double(limit), now: monotonicMilliseconds())))
+        let now = monotonicMilliseconds()
+        state = Mutex(State(limit: limit, bucket: TokenBucket(perSecond: Double(limit), now: now), askedAt: now))
     }
 
-    package func take(_ count: Int, now: Int64) -> Bool { state.withLock { $0.bucket.take(count, now: now) } }
+    package func take(_ count: Int, now: Int64) -> Bool {
+        state.withLock { state in
+            state.askedAt = now
+            return state.bucket.take(count, now: now)
+        }
+    }
     package func giveBack(_ count: Int) { state.withLock { $0.bucket.giveBack(count) } }
     package func wait(now: Int64) -> Int64 { state.withLock { $0.bucket.wait(now: now) } }
+
+    /// Milliseconds since the last message, or since the gate came into being.
+    package func idle(now: Int64) -> Int64 { now - state.withLock { $0.askedAt } }
 
     package func set(limit: Int? = nil, share: Double? = nil) {
         let now = monotonicMilliseconds()

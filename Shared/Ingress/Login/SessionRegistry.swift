@@ -9,6 +9,10 @@ import Synchronization
 /// kicks, and keeps each account's and connector's part of its allowed rate.
 package final class SessionRegistry: Service {
     private static let interval = Duration.milliseconds(500)
+    /// An account that sent nothing here for so long leaves its rate to where it sends.
+    private static let useMilliseconds: Int64 = 10_000
+    /// So long the gate of an account without sessions is kept.
+    private static let keepMilliseconds: Int64 = 60_000
 
     private struct State {
         var open: [String: @Sendable () -> Void] = [:]
@@ -18,6 +22,8 @@ package final class SessionRegistry: Service {
         var lastNumber = 0
         var accounts: [String: (gate: RateGate, sessions: Int)] = [:]
         var connectors: [String: RateGate] = [:]
+        /// What was written last of the accounts' use; nil = not known.
+        var written: [String: Int]?
     }
 
     package let instance: String
@@ -104,6 +110,20 @@ package final class SessionRegistry: Service {
         }
     }
 
+    /// The gate of an account that has no sessions here, whose messages come by requests.
+    /// - Parameter limit: messages a second, as the account has it now.
+    package func requestGate(_ name: String, limit: Int) -> RateGate? {
+        guard limit > 0 else { return nil }
+        let gate = state.withLock { state in
+            if let entry = state.accounts[name] { return entry.gate }
+            let gate = RateGate(limit: limit)
+            state.accounts[name] = (gate, 0)
+            return gate
+        }
+        gate.set(limit: limit)
+        return gate
+    }
+
     package func connectorGate(_ name: String, limit: Int?) -> RateGate? {
         let gate = limit.map { RateGate(limit: $0) }
         state.withLock { $0.connectors[name] = gate }
@@ -142,28 +162,51 @@ package final class SessionRegistry: Service {
         }
         if turn % 2 == 0 { try await share() }
         if turn % 120 == 0 {
+            // Told anew now and then: the table does not outlive a crash of the database.
+            state.withLock { $0.written = nil }
             let open = state.withLock { Array($0.open.keys) }
             let now = wallClockMilliseconds()
             try await database.run { connection in
                 try SessionStore.removeUnknown(connection, instance: instance, open: open, olderThanSeconds: 60)
                 try MessageOrderStore.removeOld(connection, nowMilliseconds: now)
+                try AccountUseStore.removeOld(connection)
             }
         }
     }
 
     private func share() async throws {
-        let (accounts, connectors) = state.withLock { (Array($0.accounts.keys), Array($0.connectors.keys)) }
         let instance = instance
-        if !accounts.isEmpty {
-            let shares = try await database.run { try SessionStore.shares($0, of: accounts, by: .account, instance: instance) }
-            state.withLock { state in
-                for (name, share) in shares { state.accounts[name]?.gate.set(share: SessionRegistry.part(share)) }
-            }
+        try await shareAccounts()
+        let connectors = state.withLock { Array($0.connectors.keys) }
+        guard !connectors.isEmpty else { return }
+        let shares = try await database.run { try SessionStore.shares($0, of: connectors, instance: instance) }
+        state.withLock { state in
+            for (name, share) in shares { state.connectors[name]?.set(share: SessionRegistry.part(share)) }
         }
-        if !connectors.isEmpty {
-            let shares = try await database.run { try SessionStore.shares($0, of: connectors, by: .connector, instance: instance) }
-            state.withLock { state in
-                for (name, share) in shares { state.connectors[name]?.set(share: SessionRegistry.part(share)) }
+    }
+
+    /// An account's rate is shared by where it sends at present, whatever the protocol. One that sends nothing here is ready to begin
+    /// with the part that it will have.
+    private func shareAccounts() async throws {
+        let now = monotonicMilliseconds()
+        let instance = instance
+        let (weights, used, written) = state.withLock { state in
+            state.accounts = state.accounts.filter {
+                $0.value.sessions > 0 || $0.value.gate.idle(now: now) < SessionRegistry.keepMilliseconds
+            }
+            let used = state.accounts.filter { $0.value.gate.idle(now: now) < SessionRegistry.useMilliseconds }
+            return (state.accounts.mapValues { max(1, $0.sessions) }, used.mapValues { max(1, $0.sessions) }, state.written)
+        }
+        guard !weights.isEmpty || written?.isEmpty != true else { return }
+        state.withLock { $0.written = nil }
+        let others = try await database.run { connection in
+            if used != written { try AccountUseStore.write(connection, instance: instance, used.map { ($0.key, $0.value) }) }
+            return try AccountUseStore.others(connection, of: Array(weights.keys), besides: instance)
+        }
+        state.withLock { state in
+            state.written = used
+            for (name, weight) in weights {
+                state.accounts[name]?.gate.set(share: SessionRegistry.part((weight, weight + (others[name] ?? 0))))
             }
         }
     }

@@ -66,7 +66,11 @@ package final class TLSContexts: Sendable {
         }
         var tls = TLSConfiguration.makeServerConfiguration(
             certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
-        tls.minimumTLSVersion = .tlsv12
+        tls.minimumTLSVersion =
+            switch configuration.minimumVersion {
+            case .v12: .tlsv12
+            case .v13: .tlsv13
+            }
         if let authorities = configuration.clientAuthorityFile {
             do { tls.trustRoots = .certificates(try NIOSSLCertificate.fromPEMFile(authorities)) } catch {
                 throw ServiceError("no certificates in \(authorities): \(error)")

@@ -4,7 +4,7 @@ public import Database
 public enum Schema {
     public static let migrations: [Migration] = [
         .firstSchema, .stages, .sessions, .connectors, .routing, .money, .parts, .messageLog, .queueOrders, .accountFiles, .http,
-        .lookups, .leanLog,
+        .accountMessages, .lookups, .leanLog,
     ]
 
     public static let migrator = Migrator(migrations)

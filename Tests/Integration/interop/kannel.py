@@ -1,4 +1,4 @@
-"""Kannel (bearerbox and smsbox of Debian) with the gateway as its SMSC, and an HTTP endpoint for what it tells."""
+"""Kannel (bearerbox and smsbox of Debian) with the gateway as its SMSC, by SMPP or by HTTP, and an endpoint for what it tells."""
 
 import shutil
 import subprocess
@@ -23,20 +23,7 @@ log-file = {place}/bearerbox.log
 log-level = 0
 dlr-storage = internal
 
-group = smsc
-smsc = smpp
-smsc-id = signalbox
-host = 127.0.0.1
-port = {smpp_port}
-smsc-username = {account}
-smsc-password = {password}
-system-type = ""
-transceiver-mode = true
-interface-version = 34
-enquire-link-interval = 5
-reconnect-delay = 1
-max-pending-submits = 20
-
+{smsc}
 group = smsbox
 bearerbox-host = 127.0.0.1
 bearerbox-port = {box_port}
@@ -57,6 +44,37 @@ keyword = default
 catch-all = true
 max-messages = 0
 get-url = "{endpoint}/mo?from=%p&to=%P&text=%b&coding=%c"
+"""
+
+
+SMPP = """
+group = smsc
+smsc = smpp
+smsc-id = signalbox
+host = 127.0.0.1
+port = {port}
+smsc-username = {account}
+smsc-password = {password}
+system-type = ""
+transceiver-mode = true
+interface-version = 34
+enquire-link-interval = 5
+reconnect-delay = 1
+max-pending-submits = 20
+"""
+
+# One Kannel in front of another, as its guide calls it: what is said back goes to a port of the SMSC's own.
+HTTP = """
+group = smsc
+smsc = http
+system-type = kannel
+smsc-id = signalbox
+send-url = "http://127.0.0.1:{port}/cgi-bin/sendsms"
+port = {back_port}
+connect-allow-ip = 127.0.0.1
+smsc-username = {account}
+smsc-password = {password}
+dlr-url = "{back_url}&from=%P&to=%p&text=%A"
 """
 
 
@@ -91,19 +109,23 @@ class Endpoint:
 
 
 class Kannel:
-    def __init__(self, smpp_port, account, password):
+    """`smsc` is how the gateway is spoken to at `port`: SMPP or HTTP."""
+
+    def __init__(self, port, account, password, smsc=SMPP):
         self.place = Path(tempfile.mkdtemp(prefix="signalbox-kannel-"))
         self.endpoint = Endpoint()
         self.http_port = free_port()
         ports = {self.http_port}
-        while len(ports) < 3:
+        while len(ports) < 4:
             ports.add(free_port())
-        admin_port, box_port = ports - {self.http_port}
+        admin_port, box_port, back_port = ports - {self.http_port}
         self.admin_port = admin_port
+        #: where an SMSC of type HTTP takes reports and messages
+        self.back_url = f"http://127.0.0.1:{back_port}/?username={account}&password={password}"
         file = self.place / "kannel.conf"
         file.write_text(CONFIGURATION.format(
-            place=self.place, admin_port=admin_port, box_port=box_port, http_port=self.http_port, smpp_port=smpp_port,
-            account=account, password=password, endpoint=self.endpoint.url))
+            place=self.place, admin_port=admin_port, box_port=box_port, http_port=self.http_port, endpoint=self.endpoint.url,
+            smsc=smsc.format(port=port, back_port=back_port, account=account, password=password, back_url=self.back_url)))
         self.processes = []
         try:
             self.begin("bearerbox", file)
