@@ -115,7 +115,7 @@ let package = Package(
                 nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
         // What services that send to providers share, whatever their protocol.
-        shared("Egress", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", protobuf, logging, lifecycle]),
+        shared("Egress", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", protobuf, nioCore, logging, lifecycle]),
 
         .target(
             name: "IngressHTTP",

@@ -10,8 +10,11 @@ import pytest
 
 from client import Client
 from gateway import executable, wait_for
-from egress_provider import apply, connector
+from egress_provider import apply, connector, hold, row, send, state
+from http_endpoint import API
 from http_provider import CALLBACK_TOKEN, TOKEN, Cut, HTTPProvider, call
+from ingress import CANCEL_SM, REPLACE_SM, SUBMIT_SM, address, ask, bind, new_account, receive_deliveries, submit_body, text_of
+from smpp_raw import OK, c_string
 
 EMG, JSON, TEXT, SECURE, MISTRUSTED, SLOW = "9981", "9982", "9983", "9984", "9985", "9986"
 WINDOW = 10
@@ -105,26 +108,6 @@ def as_before(providers):
     yield
     for provider, answer in zip(providers, (emg_answer, json_answer, text_answer)):
         provider.answer = answer
-
-
-def send(gateway, destination, count=1, timeout=60, **fields):
-    """Sends, waits for the reports. Returns the client and the words of the reports."""
-    client = Client(gateway.smpp_port, count, destination=destination, **fields)
-    client.connect()
-    client.submit_all()
-    client.receive_all(timeout)
-    client.linger(0.3)
-    client.close()
-    assert Counter(identity for identity, _ in client.receipts) == {one.message_id: 1 for one in client.answered}
-    return client, [word for _, word in client.receipts]
-
-
-def row(gateway, client, columns):
-    """The log's row of the client's only message, once it has ended."""
-    identity = int(client.answered[0].message_id)
-    return wait_for(
-        "the message has ended in the log",
-        lambda: gateway.sql(f"SELECT {columns} FROM routelog WHERE msgid = %s AND status >= 10", (identity,)), 20)[0]
 
 
 # Providers that take it
@@ -305,10 +288,6 @@ def test_no_answer_in_time_and_a_cut_connection_are_passing_errors_and_others_ge
     assert all(texts[request.query["MESSAGE"]] >= 2 for request in met[:2])
 
 
-def state(gateway, name):
-    return next(one for one in gateway.json("connector", "list")["connectors"] if one["name"] == name)
-
-
 def test_a_provider_that_is_away_keeps_everything_waiting_in_order_and_no_attempt_is_used(own_gateway, providers):
     emg = providers[0]
     # A connection that is open already would still be served.
@@ -333,10 +312,7 @@ def test_a_provider_that_is_away_keeps_everything_waiting_in_order_and_no_attemp
 
 
 def test_held_nothing_leaves_and_unheld_everything(own_gateway, providers):
-    own_gateway.run("connector", "hold", "emg")
-    wait_for("it is held", lambda: state(own_gateway, "emg")["state"] == "held", 20)
-    own_gateway.changed()
-    own_gateway.wait_applied()
+    hold(own_gateway, "emg")
     client = Client(own_gateway.smpp_port, 3, destination=EMG + "7001")
     client.connect()
     client.submit_all()
@@ -346,6 +322,40 @@ def test_held_nothing_leaves_and_unheld_everything(own_gateway, providers):
     client.receive_all(30)
     client.close()
     assert len(providers[0].seen(EMG + "7001")) == 3
+
+
+def test_what_waits_for_it_is_cancelled_and_replaced_by_its_sender(own_gateway, providers):
+    gateway = own_gateway
+    account = new_account(gateway)
+    hold(gateway, "emg")
+    session = bind(gateway.smpp_port, account)
+    api = API(gateway.http_port, account)
+    destination = EMG + "7101"
+
+    def submit(sequence, text):
+        status, body = ask(session, SUBMIT_SM, sequence, submit_body(text=text, destination=destination))
+        assert status == OK
+        return text_of(body)
+
+    gone, stays, other = submit(5, b"it must not go"), submit(6, b"the old words"), submit(7, b"as it is")
+    by_http = api.send({"to": destination, "from": "Shop", "text": "nor may this"}).json["id"]
+    wait_for("they wait", lambda: state(gateway, "emg")["queued"] == 4, 30)
+    # A busy machine may not decide in time; then the sender asks again.
+    cancellation = c_string("") + c_string(gone) + address("") + address("")
+    wait_for("the cancellation stands", lambda: ask(session, CANCEL_SM, 8, cancellation)[0] == OK, 60)
+    new = b"the new words"
+    replacement = c_string(stays) + address("") + c_string("") + c_string("") + bytes([1, 0, len(new)]) + new
+    wait_for("the replacement stands", lambda: ask(session, REPLACE_SM, 9, replacement)[0] == OK, 60)
+    wait_for("it is cancelled by HTTP", lambda: api.ask("DELETE", f"/v1/messages/{by_http}").status == 200, 60)
+    (report,) = receive_deliveries(session, 1)
+    assert (report.receipt_id, report.stat) == (gone, "DELETED")
+    gateway.run("connector", "unhold", "emg")
+    reports = receive_deliveries(session, 2, timeout=60)
+    session.socket.close()
+    assert {(one.receipt_id, one.stat) for one in reports} == {(stays, "DELIVRD"), (other, "DELIVRD")}
+    assert Counter(request.query["MESSAGE"] for request in providers[0].seen(destination)) == {"the new words": 1, "as it is": 1}
+    ends = dict(gateway.sql("SELECT msgid, status FROM routelog WHERE msgid = ANY(%s)", ([int(gone), int(by_http), int(stays)],)))
+    assert (ends[int(gone)], ends[int(by_http)]) == (14, 14)
 
 
 # Reports
