@@ -135,7 +135,8 @@ let package = Package(
         service(
             "EgressHTTP",
             [
-                "Egress", "HTTPProvider", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Charset", protobuf,
+                "Egress", "Ingress", "SMPPMessage", "HTTPProvider", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message",
+                "Charset", protobuf,
                 httpClient, hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioSSL, logging, lifecycle,
             ]),
         service(

@@ -12,7 +12,9 @@ import Store
 public enum EgressHTTPService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
         let board = StateBoard(context)
-        let callbacks = CallbackServer(context, desk: try ReceiptDesk(context.environment.bus))
+        let desk = try ReceiptDesk(context.environment.bus)
+        let intake = MessageIntake(context.environment, desk: desk, ids: SharedMessageIDs(try await context.messageIDs()))
+        let callbacks = CallbackServer(context, desk: desk, intake: intake)
         let feeds = OrderFeeds()
         let reader = try await QueueOrderReader(context) { await feeds.consider($0) }
         let connectors = ConnectorPool(context, onEnd: { feeds.set(nil, $0) }, onStopped: {}) { configuration, share in
@@ -42,7 +44,7 @@ public enum EgressHTTPService {
         callbacks.wanted(snapshot.value)
         let share = ShareWatch(context) { connectors.wanted($0) }
         // The reader first: it stops last, when nothing is sent any more.
-        return [reader, board, callbacks, connectors, snapshot, share]
+        return [reader, board, intake, callbacks, connectors, snapshot, share]
     }
 }
 

@@ -111,7 +111,7 @@ extension HTTPConnector {
     /// What the message is known by when its report comes: ours where the provider reports by that, or has none of its own.
     private func smscid(of slot: Slot, _ id: String?) -> String {
         let own = String(slot.outgoing.message.msgid)
-        if http.callback?.rules.areIDsOurs ?? false { return own }
+        if http.callback?.reports?.rules.areIDsOurs ?? false { return own }
         return id ?? (configuration.dlrSupport ? own : "")
     }
 }
