@@ -117,7 +117,7 @@ let package = Package(
                 nioCore, nioPosix, nioSSL, logging, lifecycle,
             ]),
         // What services that send to providers share, whatever their protocol.
-        shared("Egress", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", protobuf, logging, lifecycle]),
+        shared("Egress", ["ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", protobuf, nioCore, logging, lifecycle]),
 
         .target(
             name: "IngressHTTP",
@@ -137,7 +137,8 @@ let package = Package(
         service(
             "EgressHTTP",
             [
-                "Egress", "HTTPProvider", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message", "Charset", protobuf,
+                "Egress", "Ingress", "SMPPMessage", "HTTPProvider", "ServiceKit", "Bus", "Database", "Store", "Configuration", "Message",
+                "Charset", protobuf,
                 httpClient, hummingbird, hummingbirdCore, nioCore, nioPosix, nioHTTP1, nioSSL, logging, lifecycle,
             ]),
         service(

@@ -1,6 +1,7 @@
 import Configuration
 import Database
 import Egress
+import HTTPProvider
 import NIOCore
 import NIOPosix
 public import ServiceKit
@@ -11,20 +12,27 @@ import Store
 public enum EgressHTTPService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
         let board = StateBoard(context)
-        let callbacks = CallbackServer(context, desk: try ReceiptDesk(context.environment.bus))
-        let connectors = ConnectorPool(context, onStopped: {}) { configuration, share in
+        let desk = try ReceiptDesk(context.environment.bus)
+        let intake = MessageIntake(context.environment, desk: desk, ids: SharedMessageIDs(try await context.messageIDs()))
+        let callbacks = CallbackServer(context, desk: desk, intake: intake)
+        let feeds = OrderFeeds()
+        let reader = try await QueueOrderReader(context) { await feeds.consider($0) }
+        let connectors = ConnectorPool(context, onEnd: { feeds.set(nil, $0) }, onStopped: {}) { configuration, share in
             guard let http = configuration.providerHTTP else { throw ServiceError("\(configuration.name) has no options of HTTP") }
             let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
             let client = try await NIOThreadPool.singleton.runIfActive {
                 try ProviderClient(configuration, connections: HTTPConnector.connections(configuration), eventLoop: eventLoop)
             }
+            let setup = ConnectorSetup(configuration, share, context, eventLoop: eventLoop, board: board, book: reader.book)
+            let parts = RequestParts(http, configuration.outgoing)
             let connector = try await eventLoop.submit {
-                NIOLoopBound(
-                    HTTPConnector(
-                        configuration: configuration, http: http, client: client, share: share, environment: context.environment,
-                        health: context.health, board: board, eventLoop: eventLoop), eventLoop: eventLoop)
+                NIOLoopBound<QueueConnector<MessageValues>>(
+                    HTTPConnector(setup, parts, http: http, client: client), eventLoop: eventLoop)
             }.get()
-            return HTTPQueueFeed(configuration, http, eventLoop: eventLoop, connector: connector, logger: context.environment.logger)
+            let feed = QueueFeed(setup, parts, connector: connector)
+            // Before the first record is read: an order must not be told to nobody.
+            feeds.set(feed, configuration.name)
+            return feed
         }
         let snapshot = try await Snapshot(
             "connectors", context, load: { try loadConnectors($0) },
@@ -35,7 +43,8 @@ public enum EgressHTTPService {
         connectors.wanted(snapshot.value)
         callbacks.wanted(snapshot.value)
         let share = ShareWatch(context) { connectors.wanted($0) }
-        return [board, callbacks, connectors, snapshot, share]
+        // The reader first: it stops last, when nothing is sent any more.
+        return [reader, board, intake, callbacks, connectors, snapshot, share]
     }
 }
 

@@ -3,6 +3,7 @@ import Database
 import Egress
 import NIOCore
 import NIOPosix
+import SMPP
 public import ServiceKit
 public import ServiceLifecycle
 import Store
@@ -22,14 +23,13 @@ public enum EgressSMPPService {
             // A database that is away costs what was learnt, not the connector.
             let knownIDs = try? await context.database.run { try MessageIDRuleStore.load($0, connector: name, address: address) }
             let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+            let setup = ConnectorSetup(configuration, share, context, eventLoop: eventLoop, board: board, book: reader.book)
+            let writer = PartWriter(configuration.outgoing, configuration.smpp)
             let connector = try await eventLoop.submit {
-                NIOLoopBound(
-                    ProviderConnector(
-                        configuration: configuration, share: share, environment: context.environment, health: context.health,
-                        receipts: receipts, rows: rows, board: board, book: reader.book, knownIDs: knownIDs, eventLoop: eventLoop),
-                    eventLoop: eventLoop)
+                NIOLoopBound<QueueConnector<SubmitSm>>(
+                    ProviderConnector(setup, writer, receipts: receipts, rows: rows, knownIDs: knownIDs), eventLoop: eventLoop)
             }.get()
-            let feed = QueueFeed(configuration, eventLoop: eventLoop, connector: connector, logger: context.environment.logger)
+            let feed = QueueFeed(setup, writer, connector: connector)
             // Before the first record is read: an order must not be told to nobody.
             feeds.set(feed, name)
             return feed

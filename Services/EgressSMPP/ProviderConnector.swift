@@ -9,103 +9,28 @@ import SMPP
 import ServiceKit
 import Store
 
-/// One outgoing connector on this instance: its queue, its sessions, and what their answers come to.
-///
-/// Lives on one event loop, like all its sessions: an answer costs no hop. `QueueFeed` is the way in from elsewhere.
-final class ProviderConnector {
-    typealias Slot = SubmitQueue<SubmitSm>.Slot
-    typealias Outgoing = SubmitQueue<SubmitSm>.Outgoing
-
-    private static let tick = TimeAmount.milliseconds(250)
-    /// Between two looks at messages that expire while nothing can be sent.
-    private static let expiryMilliseconds: Int64 = 1_000
-
-    let eventLoop: any EventLoop
-    let configuration: ConnectorConfiguration
-    let logger: Logger
-    private let health: Health
+/// One outgoing SMPP connector on this instance: its sessions, over what all connectors have. Lives on one event loop with them.
+final class ProviderConnector: QueueConnector<SubmitSm> {
     private let receipts: ReceiptIntake
     private let rows: SessionRows
-    private let board: StateBoard
-    var stage: WindowedStage?
-    var queue = SubmitQueue<SubmitSm>()
     private(set) var sessions: [Int: ProviderHandler] = [:]
     private var rowIDs: [Int: String] = [:]
     private var links: [Int: ProviderLink] = [:]
     private var outbinds: OutbindListener?
-    private var share: SessionShare
-    var completions: [Completion] = []
-    /// Parts that were sent and that nothing is recorded of yet, answered ones included. Never more than the windows hold, so that a
-    /// crash repeats at most a window (promise 3); a message of several parts that was begun is sent to its end all the same.
-    var held = 0
-    private(set) var isStopping = false
-    private(set) var isHeld: Bool
+    private var isOpen = false
     private var lastRefusal = ""
-    private var ticker: RepeatedTask?
-    private var lastExpiry: Int64 = 0
-    /// THROUGHPUT's part of this instance; nil = no limit.
-    var rate: SendRate?
-    var throttle: ThrottleControl
-    /// Paces to what `throttle` found.
-    var pace: SendRate?
-    /// When the next look at the queue is scheduled, because a rate or a pause holds it up.
-    var pumpAt: Int64?
     var ids: MessageIDKeys
-    /// What senders ordered.
-    let book: QueueOrderBook
-    let writer: PartWriter
-    var ended = EndedLately()
-    /// Messages that ended by `completions`.
-    var endedIDs: [Int64] = []
 
-    init(
-        configuration: ConnectorConfiguration, share: SessionShare, environment: ServiceEnvironment, health: Health,
-        receipts: ReceiptIntake, rows: SessionRows, board: StateBoard, book: QueueOrderBook, knownIDs: MessageIDRule?,
-        eventLoop: any EventLoop
-    ) {
-        self.configuration = configuration
-        self.share = share
-        self.eventLoop = eventLoop
-        self.health = health
+    init(_ setup: ConnectorSetup, _ writer: PartWriter, receipts: ReceiptIntake, rows: SessionRows, knownIDs: MessageIDRule?) {
         self.receipts = receipts
         self.rows = rows
-        self.board = board
-        isHeld = configuration.outgoing.isHeld
-        logger = environment.logger
-        throttle = ThrottleControl(now: monotonicMilliseconds())
-        ids = MessageIDKeys(configuration.outgoing, known: knownIDs)
-        self.book = book
-        writer = PartWriter(configuration.outgoing, configuration.smpp)
-        rate = configuration.throughputPerSecond.map {
-            SendRate(perSecond: share.rate($0, sessions: configuration.instances), now: monotonicMilliseconds())
-        }
+        ids = MessageIDKeys(setup.configuration.outgoing, known: knownIDs)
+        super.init(setup, writer, counters: EgressMetrics.common)
     }
-
-    var name: String { configuration.name }
-    var hasSessions: Bool { !sessions.isEmpty }
 
     // MARK: Orders
 
-    func start(_ stage: WindowedStage) {
-        self.stage = stage
-        let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
-        ticker = eventLoop.scheduleRepeatedTask(initialDelay: ProviderConnector.tick, delay: ProviderConnector.tick) { _ in
-            loopBound.value.ticked()
-        }
-        openLinks()
-        if let address = configuration.outgoing.outbindListen, share.rank == 0 {
-            outbinds = OutbindListener(address: address, connector: self)
-            outbinds?.open()
-        }
-        reportState()
-    }
-
-    /// The instances have changed: other sessions are ours.
-    func change(to share: SessionShare) {
-        self.share = share
-        if let total = configuration.throughputPerSecond {
-            rate?.change(to: share.rate(total, sessions: configuration.instances), now: monotonicMilliseconds())
-        }
+    override func shareChanged() {
         let ours = Set(share.sessions(of: configuration.instances))
         for (index, link) in links where !ours.contains(index) {
             link.stop()
@@ -113,7 +38,12 @@ final class ProviderConnector {
             sessions[index]?.shutdown()
         }
         openLinks()
-        reportState()
+        guard !isOpen else { return }
+        isOpen = true
+        if let address = configuration.outgoing.outbindListen, share.rank == 0 {
+            outbinds = OutbindListener(address: address, connector: self)
+            outbinds?.open()
+        }
     }
 
     private func openLinks() {
@@ -125,64 +55,35 @@ final class ProviderConnector {
         }
     }
 
-    func hold(_ isHeld: Bool) {
-        guard self.isHeld != isHeld else { return }
-        self.isHeld = isHeld
-        logger.notice(isHeld ? "connector held" : "connector released", metadata: ["connector": "\(name)"])
-        pump()
-        reportState()
-    }
-
     /// Leaves every session in order and binds anew.
-    func bounce() {
+    override func bounce() {
         logger.notice("connector bounces", metadata: ["connector": "\(name)"])
         for session in sessions.values { session.shutdown() }
         for link in links.values { link.hurry() }
     }
 
-    /// Unbinds every session: no more is sent, what is unanswered is waited for a while (`hasSessions` tells how long).
-    func beginStop() {
-        isStopping = true
-        ticker?.cancel()
+    /// Unbinds every session.
+    override func stopping() {
         outbinds?.close()
         for link in links.values { link.stop() }
         for session in sessions.values { session.shutdown() }
-        health.remove("connector \(name)")
-        board.remove(name)
     }
 
-    private func ticked() {
-        let now = monotonicMilliseconds()
-        throttle.tick(now: now)
-        paceAnew(now)
-        if sessions.isEmpty || isHeld, now - lastExpiry >= ProviderConnector.expiryMilliseconds {
-            lastExpiry = now
-            for outgoing in queue.expired(now: wallClockMilliseconds()) { expire(outgoing) }
-            report()
-        }
-        closeIdle(now)
-        reportState()
-        pump()
-        report()
-    }
+    override var isBusy: Bool { !sessions.isEmpty }
+    override var isCutOff: Bool { sessions.isEmpty }
 
     /// A connector that is not STATIC leaves when there was nothing to do for IDLETIMEOUT.
-    private func closeIdle(_ now: Int64) {
+    override func ticked(now: Int64) {
         let idle = Int64(configuration.idleTimeoutSeconds) * 1_000
         guard !configuration.isStatic, idle > 0, queue.isEmpty else { return }
         for session in sessions.values where session.isQuiet(since: now - idle) { session.shutdown() }
     }
 
-    // MARK: From the queue
-
-    func add(_ messages: [(Claim, ShortMessage, [SubmitSm])], _ completed: [Completion]) {
-        completions += completed
-        for (claim, message, parts) in messages { queue.append(claim: claim, message: message, parts: parts) }
-        if !book.isEmpty { follow(book.standings(of: messages.map(\.1.msgid))) }
+    override func arrived() {
         if !configuration.isStatic, !queue.isEmpty, sessions.isEmpty { for link in links.values { link.connect() } }
-        pump()
-        report()
     }
+
+    override func pump() { fillWindows() }
 
     // MARK: From the sessions
 
@@ -232,7 +133,7 @@ final class ProviderConnector {
 
     // MARK: What others see
 
-    private func reportState() {
+    override func reportState() {
         guard !isStopping else { return }
         let component = "connector \(name)"
         let isIdle = !configuration.isStatic && queue.isEmpty
@@ -244,8 +145,8 @@ final class ProviderConnector {
             ConnectorState(
                 connector: name, state: word, sessions: sessions.count, wanted: links.count,
                 windowSize: sessions.values.reduce(0) { $0 + $1.windowSize },
-                unanswered: sessions.values.reduce(0) { $0 + $1.unanswered }, waiting: queue.count, rate: throttle.acceptedRate,
-                throttledTo: throttle.limit, detail: isWell ? "" : reason))
+                unanswered: sessions.values.reduce(0) { $0 + $1.unanswered }, waiting: queue.count, rate: limits.acceptedRate,
+                throttledTo: limits.throttledTo, detail: isWell ? "" : reason))
     }
 
     // MARK: What providers send

@@ -75,15 +75,21 @@ extension ConfigurationFile {
             }
         }
         var paths: [String: String] = [:]
+        var listeners: [Endpoint: (name: String, tls: IncomingOptions.TLS?)] = [:]
         for connector in connectors {
             guard let callback = connector.providerHTTP?.callback else { continue }
-            let place = "\(callback.listen)\(callback.path)"
             let line = file.section(.connector, named: connector.name)?.last("CALLBACK_LISTEN")?.line ?? 0
-            if let owner = paths[place] ?? owners[callback.listen] {
-                diagnostics.append(
-                    ConfigurationDiagnostic(.error, line: line, "connector \(connector.name): \(owner) listens on \(place) already"))
+            func fault(_ text: String) {
+                diagnostics.append(ConfigurationDiagnostic(.error, line: line, "connector \(connector.name): \(text)"))
             }
-            paths[place] = connector.name
+            for path in [callback.reports?.path, callback.messages?.path].compactMap({ $0 }) {
+                let place = "\(callback.listen)\(path)"
+                if let owner = paths[place] ?? owners[callback.listen] { fault("\(owner) listens on \(place) already") }
+                paths[place] = connector.name
+            }
+            let first = listeners[callback.listen] ?? (connector.name, callback.tls)
+            if first.tls != callback.tls { fault("\(first.name) listens on \(callback.listen) with other CALLBACK_SSL options") }
+            listeners[callback.listen] = first
         }
         return diagnostics
     }

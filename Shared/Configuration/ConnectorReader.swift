@@ -43,7 +43,7 @@ extension ConnectorConfiguration {
             maxQueueSize: reader.integer("MAXQUEUESIZE", 1...1_000_000_000),
             throughputPerSecond: reader.integer("THROUGHPUT", 0...1_000_000).flatMap { $0 == 0 ? nil : $0 },
             route: reader.text("ROUTE"), routeDLR: reader.text("ROUTEDLR"), redirect: reader.text("REDIRECT"),
-            dlrSupport: reader.flag("DLR_SUPPORT") ?? (speaksReports || section.last("CALLBACK_LISTEN") != nil),
+            dlrSupport: reader.flag("DLR_SUPPORT") ?? (speaksReports || section.last("CALLBACK_STATUS") != nil),
             messageLengthOctets: reader.integer("MESSAGELENGTH", 1...65_535), defaultCharge: reader.defaultCharge(),
             money: reader.moneyOptions(), log: reader.logOptions(), systemType: reader.text("SYSTEMTYPE") ?? "",
             routing: reader.routingOptions(), text: reader.textOptions(), smpp: reader.smppOptions(direction),

@@ -7,38 +7,22 @@ public struct ProviderHTTPOptions: Sendable, Equatable {
     public var request: RequestRules
     /// How an answer is read.
     public var answers: AnswerRules
-    public var callback: Callback?
+    public var callback: CallbackOptions?
     /// PAYLOAD: whole, the provider splits it. UDH8 and UDH16: a request for each part. REJECT.
     public var longMessages: OutgoingOptions.LongMessages
     /// What becomes of a request that was not answered in time or whose connection was lost (ONTIMEOUT; RETRY, other than with SMPP:
     /// a request that a provider always dies of must not come for ever).
     public var onTimeout: OutgoingOptions.OnTimeout
 
-    /// Where and how the provider's reports come in.
-    public struct Callback: Sendable, Equatable {
-        /// CALLBACK_LISTEN
-        public var listen: Endpoint
-        /// CALLBACK_PATH
-        public var path: String
-        public var rules: CallbackRules
-        /// CALLBACK_TOKEN; nil = none is asked for.
-        public var token: Secret?
-        /// CALLBACK_ACCESS: networks, as written; empty = all.
-        public var access: [String]
-        /// CALLBACK_ANSWER: the body of our answer.
-        public var answer: String
-    }
-
     /// The keywords of CONNECTOR that are read here.
     static let keywords = ["SUBADDRESS", "DEFAULT_SMSCOP", "XAUTHUSERNAME", "XAUTHPASSWORD"] + ownKeywords
 
     /// Those that no other connector has.
-    static let ownKeywords = [
-        "HTTP_METHOD", "HTTP_HEADER", "HTTP_PARAM", "HTTP_BODY", "HTTP_CONTENTTYPE", "HTTP_TOKEN", "HTTP_TOKENHEADER", "HTTP_SUCCESS",
-        "HTTP_SUCCESSIF", "HTTP_ID", "HTTP_ERROR", "HTTP_ERRORTEXT", "CALLBACK_LISTEN", "CALLBACK_PATH", "CALLBACK_TOKEN",
-        "CALLBACK_ACCESS", "CALLBACK_LIST", "CALLBACK_ID", "CALLBACK_MSGID", "CALLBACK_STATUS", "CALLBACK_STATUSMAP", "CALLBACK_ERROR",
-        "CALLBACK_TEXT", "CALLBACK_ANSWER",
-    ]
+    static let ownKeywords =
+        [
+            "HTTP_METHOD", "HTTP_HEADER", "HTTP_PARAM", "HTTP_BODY", "HTTP_CONTENTTYPE", "HTTP_TOKEN", "HTTP_TOKENHEADER", "HTTP_SUCCESS",
+            "HTTP_SUCCESSIF", "HTTP_ID", "HTTP_ERROR", "HTTP_ERRORTEXT",
+        ] + CallbackOptions.keywords
 
     static let repeated: Set<String> = ["HTTP_HEADER", "HTTP_PARAM", "HTTP_BODY", "HTTP_SUCCESSIF", "CALLBACK_ACCESS"]
 
@@ -147,7 +131,7 @@ extension OptionReader {
         return mode ?? .payload
     }
 
-    private mutating func made<Value>(_ key: String, _ make: () throws(ProviderFault) -> Value) -> Value? {
+    mutating func made<Value>(_ key: String, _ make: () throws(ProviderFault) -> Value) -> Value? {
         do throws(ProviderFault) {
             return try make()
         } catch {
@@ -179,57 +163,8 @@ extension OptionReader {
         return rules
     }
 
-    private mutating func extractor(_ key: String) -> Extractor? {
+    mutating func extractor(_ key: String) -> Extractor? {
         guard let text = text(key) else { return nil }
         return made(key) { () throws(ProviderFault) in try Extractor(text) }
-    }
-
-    // MARK: Callbacks
-
-    private mutating func callbackOptions() -> ProviderHTTPOptions.Callback? {
-        guard let listen = text("CALLBACK_LISTEN") else {
-            for key in ProviderHTTPOptions.ownKeywords where key.hasPrefix("CALLBACK_") && section.last(key) != nil {
-                fault(key, "\(key) needs CALLBACK_LISTEN: where the provider's calls come in")
-            }
-            return nil
-        }
-        guard let endpoint = Endpoint(listen, defaultPort: nil) else {
-            fault("CALLBACK_LISTEN", "CALLBACK_LISTEN is host:port, not \(listen)")
-            return nil
-        }
-        let path = text("CALLBACK_PATH") ?? "/reports/\(section.name)"
-        if !path.hasPrefix("/") || path.contains(where: { $0.isWhitespace || "?#".contains($0) }) {
-            fault("CALLBACK_PATH", "CALLBACK_PATH is a path such as /reports, not \(path)")
-        }
-        let states = text("CALLBACK_STATUSMAP").flatMap { text in
-            made("CALLBACK_STATUSMAP") { () throws(ProviderFault) in try StateMap(text) }
-        }
-        let (list, id, messageID) = (extractor("CALLBACK_LIST"), extractor("CALLBACK_ID"), extractor("CALLBACK_MSGID"))
-        let (error, words) = (extractor("CALLBACK_ERROR"), extractor("CALLBACK_TEXT"))
-        let access = networks("CALLBACK_ACCESS")
-        guard required("CALLBACK_STATUS") != nil, let status = extractor("CALLBACK_STATUS") else { return nil }
-        let rules = made(section.last("CALLBACK_LIST") == nil ? "CALLBACK_LISTEN" : "CALLBACK_LIST") { () throws(ProviderFault) in
-            try CallbackRules(
-                list: list, id: id, messageID: messageID, status: status, states: states ?? StateMap(), error: error, text: words)
-        }
-        guard let rules else { return nil }
-        return ProviderHTTPOptions.Callback(
-            listen: endpoint, path: path, rules: rules, token: text("CALLBACK_TOKEN").map { Secret($0) }, access: access,
-            answer: text("CALLBACK_ANSWER") ?? "OK")
-    }
-
-    private mutating func networks(_ key: String) -> [String] {
-        var networks: [String] = []
-        for entry in section.all(key) {
-            for word in (entry.value ?? "").split(whereSeparator: { $0 == "," || $0.isWhitespace }) {
-                if OptionReader.isNetwork(word) {
-                    networks.append(String(word))
-                } else {
-                    fault(at: entry, "\(key) lists addresses and networks such as 192.0.2.0/24, not \(word)")
-                }
-            }
-        }
-        if networks.isEmpty, section.last(key) != nil { fault(key, "\(key) needs a value") }
-        return networks
     }
 }

@@ -8,15 +8,33 @@ public struct ReceivedDocument: Sendable {
     public var headers: [String: String]
     public var body: [UInt8]
     /// Of a call: those of its URL and of a form in its body.
-    public var parameters: [String: String]
+    public let parameters: [String: String]
+    /// Their octets, where they need not be UTF-8.
+    private let parameterOctets: [String: [UInt8]]
     private let json: JSONValue?
     private let xml: XMLNode?
 
-    public init(status: Int = 0, headers: [String: String] = [:], body: [UInt8], parameters: [String: String] = [:]) {
+    /// A call.
+    /// - Parameter octets: of the parameters.
+    public init(headers: [String: String], body: [UInt8], octets: [String: [UInt8]]) {
+        self.init(
+            headers: headers, body: body, parameters: octets.mapValues { String(decoding: $0, as: UTF8.self) }, parameterOctets: octets)
+    }
+
+    public init(
+        status: Int = 0, headers: [String: String] = [:], body: [UInt8], parameters: [String: String] = [:]
+    ) {
+        self.init(status: status, headers: headers, body: body, parameters: parameters, parameterOctets: [:])
+    }
+
+    private init(
+        status: Int = 0, headers: [String: String], body: [UInt8], parameters: [String: String], parameterOctets: [String: [UInt8]]
+    ) {
         self.status = status
         self.headers = headers
         self.body = body
         self.parameters = parameters
+        self.parameterOctets = parameterOctets
         let first = body.first { $0 > 0x20 && $0 != 0xEF && $0 != 0xBB && $0 != 0xBF }
         json = first == UInt8(ascii: "<") ? nil : JSONValue(body)
         xml = first == UInt8(ascii: "<") ? XMLNode(body) : nil
@@ -27,12 +45,14 @@ public struct ReceivedDocument: Sendable {
         headers = whole.headers
         body = whole.body
         parameters = whole.parameters
+        parameterOctets = whole.parameterOctets
         self.json = json
         self.xml = xml
     }
 
     var text: String { String(decoding: body, as: UTF8.self) }
 
+    func octets(ofParameter name: String) -> [UInt8]? { parameterOctets[name] }
     func text(at path: JSONPath) -> String? { json.flatMap { path.values(in: $0).first?.scalar } }
     func text(at path: XMLPath) -> String? { xml.flatMap { path.text(in: $0) } }
 
@@ -97,20 +117,35 @@ public struct Extractor: Sendable, Equatable {
 
     /// - Returns: the value without blanks around it; nil where there is none. Of a regular expression its first group, or all of it.
     public func value(in document: ReceivedDocument) -> String? {
-        let found: String? =
-            switch source {
-            case .status: document.status == 0 ? nil : String(document.status)
-            case .body: document.text
-            case .header(let name): document.headers[name]
-            case .parameter(let name): document.parameters[name]
-            case .json(let path): document.text(at: path)
-            case .xml(let path): document.text(at: path)
-            case .regex(let pattern): pattern.firstGroup(in: document.text)
-            }
-        return found.map { text in
+        whole(in: document).map { text in
             let start = text.drop { $0.isWhitespace }
             return String(start.reversed().drop { $0.isWhitespace }.reversed())
         }
+    }
+
+    /// The value as it stands, blanks and all.
+    private func whole(in document: ReceivedDocument) -> String? {
+        switch source {
+        case .status: document.status == 0 ? nil : String(document.status)
+        case .body: document.text
+        case .header(let name): document.headers[name]
+        case .parameter(let name): document.parameters[name]
+        case .json(let path): document.text(at: path)
+        case .xml(let path): document.text(at: path)
+        case .regex(let pattern): pattern.firstGroup(in: document.text)
+        }
+    }
+
+    /// The value as it stands, in the octets that came.
+    /// - Returns: nil where there is none; `isText` where they are UTF-8, whatever the call says of its charset.
+    func octets(in document: ReceivedDocument) -> (octets: [UInt8], isText: Bool)? {
+        switch source {
+        case .body: return (document.body, false)
+        case .parameter(let name):
+            if let octets = document.octets(ofParameter: name) { return (octets, false) }
+        case .status, .header, .json, .xml, .regex: break
+        }
+        return whole(in: document).map { (Array($0.utf8), true) }
     }
 }
 

@@ -5,15 +5,22 @@ public enum FormDecoding {
 
     /// Of a name that comes twice the last counts.
     public static func parameters(_ text: Substring) -> [String: String] {
-        var parameters: [String: String] = [:]
+        octets(text).mapValues { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The same with the values' octets, which need not be UTF-8.
+    public static func octets(_ text: Substring) -> [String: [UInt8]] {
+        var parameters: [String: [UInt8]] = [:]
         for pair in text.split(separator: "&", maxSplits: maxParameters) {
             let sides = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            parameters[decode(sides[0])] = sides.count > 1 ? decode(sides[1]) : ""
+            parameters[decode(sides[0])] = sides.count > 1 ? octets(of: sides[1]) : []
         }
         return parameters
     }
 
-    static func decode(_ text: Substring) -> String {
+    static func decode(_ text: Substring) -> String { String(decoding: octets(of: text), as: UTF8.self) }
+
+    private static func octets(of text: Substring) -> [UInt8] {
         let octets = Array(text.utf8)
         var decoded: [UInt8] = []
         decoded.reserveCapacity(octets.count)
@@ -29,7 +36,7 @@ public enum FormDecoding {
                 index += 1
             }
         }
-        return String(decoding: decoded, as: UTF8.self)
+        return decoded
     }
 
     private static func digit(_ octet: UInt8) -> UInt8? {

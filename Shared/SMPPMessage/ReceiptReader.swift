@@ -3,33 +3,30 @@ public import SMPP
 
 /// A provider's receipt: from deliver_sm to the normalized form. Pure.
 public enum ReceiptReader {
-    /// - Parameters:
-    ///   - now: milliseconds since 1970.
-    ///   - format: how this provider writes ids in its receipts; `smscid` gets the key that ``MessageIDFormat`` makes of it.
+    /// - Parameter now: milliseconds since 1970.
     /// - Returns: `nil` where it is no receipt, or names no message: then it is for people, or a message.
     public static func receipt(
-        from pdu: DeliverSm, connector: String, now: Int64, format: MessageIDFormat = .text
+        from pdu: DeliverSm, connector: String, now: Int64
     ) -> Receipt? {
         guard let parsed = DeliveryReceipt(pdu) else { return nil }
-        return receipt(parsed, pdu.sourceAddr, pdu.destinationAddr, pdu.tlvs, connector, now, format)
+        return receipt(parsed, pdu.sourceAddr, pdu.destinationAddr, pdu.tlvs, connector, now)
     }
 
     /// The same from a data_sm.
     public static func receipt(
-        from pdu: DataSm, connector: String, now: Int64, format: MessageIDFormat = .text
+        from pdu: DataSm, connector: String, now: Int64
     ) -> Receipt? {
         guard let parsed = DeliveryReceipt(pdu) else { return nil }
-        return receipt(parsed, pdu.sourceAddr, pdu.destinationAddr, pdu.tlvs, connector, now, format)
+        return receipt(parsed, pdu.sourceAddr, pdu.destinationAddr, pdu.tlvs, connector, now)
     }
 
     private static func receipt(
-        _ parsed: DeliveryReceipt, _ source: SMEAddress, _ destination: SMEAddress, _ tlvs: TLVs, _ connector: String, _ now: Int64,
-        _ format: MessageIDFormat
+        _ parsed: DeliveryReceipt, _ source: SMEAddress, _ destination: SMEAddress, _ tlvs: TLVs, _ connector: String, _ now: Int64
     ) -> Receipt? {
         guard let id = parsed.messageID, !id.isEmpty else { return nil }
         var receipt = Receipt()
         receipt.connector = connector
-        receipt.smscid = format.key(id)
+        receipt.smscid = id
         receipt.status = status(parsed)
         receipt.error = parsed.error ?? parsed.networkErrorCode.map { String($0.code) } ?? ""
         if receipt.status != .delivered { receipt.reasonText = parsed.statWord ?? "" }

@@ -1,6 +1,7 @@
 public import Database
 
-/// `http_idempotency`: the same key gives the same answer, whichever instance is asked.
+/// `http_idempotency`: the same key gives the same answer, whichever instance is asked. Keys are clients', or providers' ids of phones'
+/// messages (under names that no account can have).
 public enum IdempotencyStore {
     /// How long an answer is given again, in hours.
     public static let hours = 24

@@ -96,7 +96,7 @@ public enum QueueOrderStore {
         try connection.query("SELECT min(seen) FROM queue_order_reader WHERE beat > now() - interval '60 seconds'").first?.optionalInt(0)
     }
 
-    /// Those of the messages that may go to anything but a provider over SMPP: their owners follow no orders.
+    /// Those of the messages that may go to anything but a provider over SMPP or HTTP: their owners follow no orders.
     public static func leavingElsewhere(_ connection: Connection, _ msgids: [Int64]) throws(DatabaseError) -> Set<Int64> {
         var found: Set<Int64> = []
         for row in try connection.query(
@@ -111,7 +111,7 @@ public enum QueueOrderStore {
                 LEFT JOIN config_section_option g ON g.kind = 'CONNECTORGROUP' AND g.name = way.out_connector AND g.key = 'CONNECTOR'
                 LEFT JOIN connector c ON c.name = COALESCE(split_part(g.value, ':', 1), way.out_connector)
                 WHERE (way.account IS NULL OR way.account = r.username) AND (way.in_connector IS NULL OR way.in_connector = r.inconnector)
-                    AND (c.name IS NULL OR c.type <> 'OUTGOING' OR c.protocol <> 'SMPP'))
+                    AND (c.name IS NULL OR c.type <> 'OUTGOING' OR c.protocol NOT IN ('SMPP', 'HTTP')))
             """, [.intArray(msgids.map { $0 })])
         {
             found.insert(try row.int(0))

@@ -61,6 +61,15 @@ struct `Connectors to HTTP providers` {
             ("CALLBACK_LISTEN=a:1\nCALLBACK_ID=body\nCALLBACK_STATUS=body\nCALLBACK_STATUSMAP=1=SEEN", 8, "1=SEEN"),
             ("CALLBACK_LISTEN=a:1\nCALLBACK_ID=body\nCALLBACK_STATUS=body\nCALLBACK_ACCESS=home", 8, "home"),
             ("CALLBACK_LISTEN=a:1\nCALLBACK_ID=body\nCALLBACK_STATUS=body\nCALLBACK_PATH=x y", 8, "path"),
+            ("MO_ID=param:id", 5, "CALLBACK_LISTEN"), ("CALLBACK_LISTEN=a:1\nMO_ID=param:id", 1, "MO_SOURCEADDR is missing"),
+            ("CALLBACK_LISTEN=a:1\nMO_SOURCEADDR=param:f\nMO_MESSAGE=body", 6, "MO_DESTADDR"),
+            ("CALLBACK_LISTEN=a:1\nMO_SOURCEADDR=param:f\nMO_MESSAGE=body\nMO_DEFAULT_CHARSET=EBCDIC", 8, "EBCDIC"),
+            ("CALLBACK_LISTEN=a:1\nMO_SOURCEADDR=param:f\nMO_MESSAGE=body\nMO_DEFAULT_DESTADDR=1\nMO_BINARYIF=x = 1", 9, "json:PATH"),
+            (
+                "CALLBACK_LISTEN=a:1\nMO_SOURCEADDR=param:f\nMO_MESSAGE=body\nMO_DEFAULT_DESTADDR=1\nCALLBACK_ID=body\nCALLBACK_STATUS=body\n"
+                    + "CALLBACK_PATH=/x\nMO_PATH=/x", 12, "both /x"
+            ),
+            ("CALLBACK_LISTEN=a:1\nCALLBACK_ID=body\nCALLBACK_STATUS=body\nCALLBACK_SSL_CAFILE=x", 8, "CALLBACK_SSL_KEYFILE"),
         ])
     func `a mistake is told with its line`(lines: String, line: Int, word: String) {
         let errors = Self.check("ADDRESS=http://a.example/\n\(lines)").diagnostics.filter { $0.severity == .error }
@@ -73,6 +82,38 @@ struct `Connectors to HTTP providers` {
         #expect(smpp.contains { $0.severity == .error && $0.line == 6 })
         let http = Self.check("ADDRESS=http://a.example/\nOUTBINDLISTEN=a:1").diagnostics
         #expect(http.map(\.severity) == [.warning])
+    }
+
+    @Test func `reports and messages have their own paths at one listener, behind one certificate`() throws {
+        let (connectors, diagnostics) = Self.check(
+            """
+            ADDRESS=http://a.example/
+            CALLBACK_LISTEN=127.0.0.1:1
+            CALLBACK_SSL_KEYFILE=key.pem
+            CALLBACK_SSL_CAFILE=ca.pem
+            CALLBACK_ID=param:id
+            CALLBACK_STATUS=param:s
+            MO_SOURCEADDR=param:from
+            MO_DEFAULT_DESTADDR=72345
+            MO_MESSAGE=param:text
+            MO_ANSWER=
+            """)
+        #expect(diagnostics.map(\.message) == ["connector out: MO_ANSWER needs a value"] && connectors.isEmpty)
+        let good = Self.check(
+            "ADDRESS=http://a.example/\nCALLBACK_LISTEN=127.0.0.1:1\nCALLBACK_SSL_KEYFILE=key.pem\nCALLBACK_SSL_CAFILE=ca.pem\n"
+                + "CALLBACK_ID=param:id\nCALLBACK_STATUS=param:s\nMO_SOURCEADDR=param:from\nMO_DEFAULT_DESTADDR=72345\nMO_MESSAGE=body")
+        let callback = try #require(good.connectors.first?.providerHTTP?.callback)
+        #expect(callback.reports?.path == "/reports/out" && callback.messages?.path == "/messages/out")
+        #expect(callback.tls?.certificateFile == "key.pem" && callback.tls?.clientCertificate == .required)
+    }
+
+    @Test func `connectors at one listener show one certificate`() {
+        func connector(_ name: String, _ more: String) -> String {
+            "CONNECTOR \(name) <\nTYPE=OUTGOING\nPROTOCOL=HTTP\nADDRESS=http://a/\nCALLBACK_LISTEN=h:1\nCALLBACK_ID=body\n"
+                + "CALLBACK_STATUS=body\n\(more)>\n"
+        }
+        let (_, _, diagnostics) = ConfigurationFile.check(connector("a", "") + connector("b", "CALLBACK_SSL_KEYFILE=k\n"))
+        #expect(diagnostics.count == 1 && diagnostics.first?.message.contains("CALLBACK_SSL") ?? false)
     }
 
     @Test func `two connectors cannot take the same calls`() {

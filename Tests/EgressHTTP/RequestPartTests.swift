@@ -26,7 +26,7 @@ struct `What templates are given of a message` {
 
     static func values(_ message: ShortMessage, _ lines: [(String, String)] = []) throws -> [MessageValues] {
         let configuration = try http(lines)
-        return try RequestParts(try #require(configuration.providerHTTP), configuration.outgoing).values(of: message)
+        return try RequestParts(try #require(configuration.providerHTTP), configuration.outgoing).parts(of: message)
     }
 
     static let long = String(repeating: "0123456789", count: 20)

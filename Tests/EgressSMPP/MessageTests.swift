@@ -169,7 +169,7 @@ struct `Long messages as the connector wants them` {
         message.body.text = text
         message.body.encoding = .gsm7
         message.destination.number = "46701234567"
-        return try PartWriter(options).submitSms(for: message)
+        return try PartWriter(options).parts(of: message)
     }
 
     @Test func `headers of 8 and of 16 bits, parameters, one payload, or not at all`() throws {
@@ -197,7 +197,7 @@ struct `Long messages as the connector wants them` {
         message.body.text = text
         message.priority = 2
         message.destination.number = "46701234567"
-        return try PartWriter(options, smpp).submitSms(for: message)
+        return try PartWriter(options, smpp).parts(of: message)
     }
 
     @Test func `messaging modes, another recipient, and no priority where it is not wanted`() throws {

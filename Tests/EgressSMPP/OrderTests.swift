@@ -3,8 +3,7 @@ import ServiceKit
 import Store
 import Testing
 
-import Egress
-
+@testable import Egress
 @testable import EgressSMPP
 
 /// What senders order of messages that wait.

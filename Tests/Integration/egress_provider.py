@@ -3,8 +3,10 @@
 import re
 import signal
 import subprocess
+from collections import Counter
 
-from gateway import ROOT, JournalEvent, executable
+from client import Client
+from gateway import ROOT, JournalEvent, executable, wait_for
 
 FIRST_PORT = 25
 
@@ -68,3 +70,36 @@ def apply(gateway, *sections):
     path = gateway.place / "providers.cfg"
     path.write_text(demo_text(gateway) + "".join(sections))
     gateway.run("config", "apply", path)
+
+
+def send(gateway, destination, count=1, timeout=60, **fields):
+    """Sends, waits for the reports. Returns the client and the words of the reports."""
+    client = Client(gateway.smpp_port, count, destination=destination, **fields)
+    client.connect()
+    client.submit_all()
+    client.receive_all(timeout)
+    client.linger(0.5)
+    client.close()
+    assert Counter(identity for identity, _ in client.receipts) == {one.message_id: 1 for one in client.answered}
+    return client, [word for _, word in client.receipts]
+
+
+def row(gateway, client, columns):
+    """The log's row of the client's only message, once it has ended."""
+    identity = int(client.answered[0].message_id)
+    return wait_for(
+        "the message has ended in the log",
+        lambda: gateway.sql(f"SELECT {columns} FROM routelog WHERE msgid = %s AND status >= 10", (identity,)), 20)[0]
+
+
+def state(gateway, name):
+    """What `connector list` says of one."""
+    return next(one for one in gateway.json("connector", "list")["connectors"] if one["name"] == name)
+
+
+def hold(gateway, name):
+    gateway.run("connector", "hold", name)
+    wait_for("it is held", lambda: state(gateway, name)["state"] == "held", 20, 0.2)
+    # The list says what was ordered; the connector follows within a second or so.
+    gateway.changed()
+    gateway.wait_applied()

@@ -122,6 +122,7 @@ class Delivery:
         self.destination, rest = rest[2:].split(b"\0", 1)
         self.esm_class = rest[0]
         rest = rest[3:].split(b"\0", 2)[2]
+        self.data_coding = rest[2]
         length = rest[4]
         self.text = rest[5:5 + length].decode("latin-1")
         self.tlvs = tlvs(rest[5 + length:])

@@ -6,7 +6,7 @@ import pytest
 
 from client import Client
 from gateway import wait_for
-from egress_provider import Provider, apply, connector
+from egress_provider import Provider, apply, connector, row, send
 
 #: the simulator's magic numbers (docs/smpp.md)
 MAGIC = "999"
@@ -30,26 +30,6 @@ def providers(own_gateway):
     yield first, second
     first.stop()
     second.stop()
-
-
-def send(gateway, destination, count=1, timeout=60, **fields):
-    """Sends, waits for the reports. Returns the client and the words of the reports."""
-    client = Client(gateway.smpp_port, count, destination=destination, **fields)
-    client.connect()
-    client.submit_all()
-    client.receive_all(timeout)
-    client.linger(0.5)
-    client.close()
-    assert Counter(identity for identity, _ in client.receipts) == {one.message_id: 1 for one in client.answered}
-    return client, [word for _, word in client.receipts]
-
-
-def row(gateway, client, columns):
-    """The log's row of the client's only message, once it has ended."""
-    identity = int(client.answered[0].message_id)
-    return wait_for(
-        "the message has ended in the log",
-        lambda: gateway.sql(f"SELECT {columns} FROM routelog WHERE msgid = %s AND status >= 10", (identity,)), 20)[0]
 
 
 @pytest.mark.parametrize("deed", ["05", "08", "10", "11005", "12", "15"], ids=[

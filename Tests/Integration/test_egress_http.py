@@ -10,11 +10,16 @@ import pytest
 
 from client import Client
 from gateway import executable, wait_for
-from egress_provider import apply, connector
+from egress_provider import apply, connector, hold, row, send, state
+from http_endpoint import API, Endpoint
 from http_provider import CALLBACK_TOKEN, TOKEN, Cut, HTTPProvider, call
+from ingress import (
+    CANCEL_SM, REPLACE_SM, SUBMIT_SM, add_connector, address, ask, bind, new_account, receive_deliveries, submit_body, text_of)
+from smpp_raw import OK, c_string
 
 EMG, JSON, TEXT, SECURE, MISTRUSTED, SLOW = "9981", "9982", "9983", "9984", "9985", "9986"
 WINDOW = 10
+SHORT_CODE = "72346"
 
 
 def emg_answer(provider, request):
@@ -32,9 +37,9 @@ def text_answer(provider, request):
     return 200, f"OK id={provider.next_id()}"
 
 
-def make_certificate(place):
+def make_certificate(place, name="provider"):
     """For localhost, signed by itself. Certificate and key."""
-    certificate, key = place / "provider.pem", place / "provider.key"
+    certificate, key = place / f"{name}.pem", place / f"{name}.key"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30", "-subj", "/CN=localhost", "-addext",
          "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)], check=True, capture_output=True)
@@ -61,6 +66,7 @@ def providers(own_gateway, secure, slow):
     emg, rest, text = HTTPProvider(emg_answer).start(), HTTPProvider(json_answer).start(), HTTPProvider(text_answer).start()
     callbacks = f"127.0.0.1:{gateway.base + 30}"
     rest.report_to(f"http://{callbacks}/from-rest")
+    certificates = {name: make_certificate(gateway.place, name) for name in ("listener", "caller")}
     common = {"PROTOCOL": "HTTP", "STATIC": False, "RETRYSCHEME": "1s,1s"}
     # The gateway came up without a connector of this kind: the service starts when there is one.
     assert "egress-http" not in gateway.pids()
@@ -75,10 +81,16 @@ def providers(own_gateway, secure, slow):
                 "HTTP_ERRORTEXT": "json:$.error.text", "ERRORMAP": "code:NO_CREDIT=failover code:17=reject code:BUSY=retry",
                 "CALLBACK_LISTEN": callbacks, "CALLBACK_PATH": "/from-rest", "CALLBACK_TOKEN": CALLBACK_TOKEN,
                 "CALLBACK_LIST": "json:$.results", "CALLBACK_ID": "json:id", "CALLBACK_STATUS": "json:$.state.name",
-                "CALLBACK_ERROR": "json:error"}),
+                "CALLBACK_ERROR": "json:error",
+                "MO_LIST": "json:$.messages", "MO_ID": "json:id", "MO_SOURCEADDR": "json:from", "MO_DESTADDR": "json:to",
+                "MO_MESSAGE": "json:text", "MO_UDH": "json:udh", "MO_BINARYIF": "json:kind = binary"}),
         connector(
             "secure", 0, **common | {
-                "ADDRESS": f"https://localhost:{secure.port}/bin/send", "DEFAULT_SMSCOP": "POST", "SSL_CAFILE": secure.tls[0]}),
+                "ADDRESS": f"https://localhost:{secure.port}/bin/send", "DEFAULT_SMSCOP": "POST", "SSL_CAFILE": secure.tls[0],
+                "CALLBACK_LISTEN": f"127.0.0.1:{gateway.base + 31}", "CALLBACK_SSL_CERTFILE": certificates["listener"][0],
+                "CALLBACK_SSL_KEYFILE": certificates["listener"][1], "CALLBACK_SSL_CAFILE": certificates["caller"][0],
+                "MO_PATH": "/from-phones", "MO_SOURCEADDR": "param:sender", "MO_DEFAULT_DESTADDR": SHORT_CODE, "MO_MESSAGE": "param:text",
+                "MO_CHARSET": "param:charset", "MO_ANSWER": "thanks"}),
         connector(
             "slow", 0, **common | {
                 "ADDRESS": f"http://127.0.0.1:{slow.port}/bin/send", "WINDOWSIZE": 5, "RESPONSETIMEOUT": 2, "RETRYSCHEME": "1s,1s,1s,1s,1s"}),
@@ -105,26 +117,6 @@ def as_before(providers):
     yield
     for provider, answer in zip(providers, (emg_answer, json_answer, text_answer)):
         provider.answer = answer
-
-
-def send(gateway, destination, count=1, timeout=60, **fields):
-    """Sends, waits for the reports. Returns the client and the words of the reports."""
-    client = Client(gateway.smpp_port, count, destination=destination, **fields)
-    client.connect()
-    client.submit_all()
-    client.receive_all(timeout)
-    client.linger(0.3)
-    client.close()
-    assert Counter(identity for identity, _ in client.receipts) == {one.message_id: 1 for one in client.answered}
-    return client, [word for _, word in client.receipts]
-
-
-def row(gateway, client, columns):
-    """The log's row of the client's only message, once it has ended."""
-    identity = int(client.answered[0].message_id)
-    return wait_for(
-        "the message has ended in the log",
-        lambda: gateway.sql(f"SELECT {columns} FROM routelog WHERE msgid = %s AND status >= 10", (identity,)), 20)[0]
 
 
 # Providers that take it
@@ -305,10 +297,6 @@ def test_no_answer_in_time_and_a_cut_connection_are_passing_errors_and_others_ge
     assert all(texts[request.query["MESSAGE"]] >= 2 for request in met[:2])
 
 
-def state(gateway, name):
-    return next(one for one in gateway.json("connector", "list")["connectors"] if one["name"] == name)
-
-
 def test_a_provider_that_is_away_keeps_everything_waiting_in_order_and_no_attempt_is_used(own_gateway, providers):
     emg = providers[0]
     # A connection that is open already would still be served.
@@ -333,10 +321,7 @@ def test_a_provider_that_is_away_keeps_everything_waiting_in_order_and_no_attemp
 
 
 def test_held_nothing_leaves_and_unheld_everything(own_gateway, providers):
-    own_gateway.run("connector", "hold", "emg")
-    wait_for("it is held", lambda: state(own_gateway, "emg")["state"] == "held", 20)
-    own_gateway.changed()
-    own_gateway.wait_applied()
+    hold(own_gateway, "emg")
     client = Client(own_gateway.smpp_port, 3, destination=EMG + "7001")
     client.connect()
     client.submit_all()
@@ -346,6 +331,40 @@ def test_held_nothing_leaves_and_unheld_everything(own_gateway, providers):
     client.receive_all(30)
     client.close()
     assert len(providers[0].seen(EMG + "7001")) == 3
+
+
+def test_what_waits_for_it_is_cancelled_and_replaced_by_its_sender(own_gateway, providers):
+    gateway = own_gateway
+    account = new_account(gateway)
+    hold(gateway, "emg")
+    session = bind(gateway.smpp_port, account)
+    api = API(gateway.http_port, account)
+    destination = EMG + "7101"
+
+    def submit(sequence, text):
+        status, body = ask(session, SUBMIT_SM, sequence, submit_body(text=text, destination=destination))
+        assert status == OK
+        return text_of(body)
+
+    gone, stays, other = submit(5, b"it must not go"), submit(6, b"the old words"), submit(7, b"as it is")
+    by_http = api.send({"to": destination, "from": "Shop", "text": "nor may this"}).json["id"]
+    wait_for("they wait", lambda: state(gateway, "emg")["queued"] == 4, 30)
+    # A busy machine may not decide in time; then the sender asks again.
+    cancellation = c_string("") + c_string(gone) + address("") + address("")
+    wait_for("the cancellation stands", lambda: ask(session, CANCEL_SM, 8, cancellation)[0] == OK, 60)
+    (report,) = receive_deliveries(session, 1)
+    assert (report.receipt_id, report.stat) == (gone, "DELETED")
+    new = b"the new words"
+    replacement = c_string(stays) + address("") + c_string("") + c_string("") + bytes([1, 0, len(new)]) + new
+    wait_for("the replacement stands", lambda: ask(session, REPLACE_SM, 9, replacement)[0] == OK, 60)
+    wait_for("it is cancelled by HTTP", lambda: api.ask("DELETE", f"/v1/messages/{by_http}").status == 200, 60)
+    gateway.run("connector", "unhold", "emg")
+    reports = receive_deliveries(session, 2, timeout=60)
+    session.socket.close()
+    assert {(one.receipt_id, one.stat) for one in reports} == {(stays, "DELIVRD"), (other, "DELIVRD")}
+    assert Counter(request.query["MESSAGE"] for request in providers[0].seen(destination)) == {"the new words": 1, "as it is": 1}
+    ends = dict(gateway.sql("SELECT msgid, status FROM routelog WHERE msgid = ANY(%s)", ([int(gone), int(by_http), int(stays)],)))
+    assert (ends[int(gone)], ends[int(by_http)]) == (14, 14)
 
 
 # Reports
@@ -375,6 +394,79 @@ def test_a_report_of_failure_reaches_the_client_with_its_error(own_gateway, prov
     client, words = send(own_gateway, JSON + "8001")
     assert words == ["UNDELIV"]
     assert row(own_gateway, client, "status, outconnector") == (15, "rest")
+
+
+# Messages from phones
+
+
+@pytest.fixture(scope="module")
+def phones(own_gateway, providers):
+    """A session of the account that messages to the short code belong to."""
+    account = new_account(own_gateway)
+    own_gateway.run("route", "add", "--traffic", "mo", "--prefix", SHORT_CODE, "--connector", "smpp-in1", "--to-account", account)
+    own_gateway.changed()
+    own_gateway.wait_applied()
+    session = bind(own_gateway.smpp_port, account)
+    yield session
+    session.socket.close()
+
+
+def in_log(gateway, source):
+    return gateway.one("SELECT count(*) FROM routelog WHERE sourceaddr = %s", (source,))
+
+
+def test_a_phones_message_comes_by_a_call_and_goes_to_the_clients_session_once(own_gateway, providers, phones):
+    gateway = own_gateway
+    url = providers[1].callback_url.replace("/from-rest", "/messages/rest")
+    source = "46709990001"
+
+    def message(identity, text, **more):
+        return {"id": identity, "from": "+" + source, "to": SHORT_CODE, "text": text} | more
+
+    two = {"messages": [message("M1", "Grüße "), message("M2", "00FF10", kind="binary", udh="0605040B8423F0")]}
+    assert call(url, two, token="wrong")[0] == 401
+    assert call(url, {"messages": [message("M1", "x", to="")]})[0] == 400
+    assert call(url, two) == (200, "OK")
+    first, second = sorted(receive_deliveries(phones, 2), key=lambda one: one.data_coding)
+    assert (first.source, first.destination, first.data_coding) == (source.encode(), SHORT_CODE.encode(), 0)
+    # ü and ß as SMS have them.
+    assert first.text == "Gr\x7e\x1ee "
+    assert (second.data_coding, second.text.encode("latin-1")) == (4, bytes.fromhex("0605040B8423F000FF10"))
+    # Its answer may have been lost, also with the process that took it.
+    assert call(url, two) == (200, "OK")
+    gateway.wait_restarted("egress-http", gateway.kill("egress-http"))
+    gateway.wait_healthy()
+    three = {"messages": two["messages"] + [message("M3", "the third")] * 2}
+    wait_for("it is taken again", lambda: call(url, three) == (200, "OK"), 30)
+    (third,) = receive_deliveries(phones, 1)
+    assert third.text == "the third"
+    wait_for("all are in the log", lambda: in_log(gateway, source) >= 3, 20)
+    assert gateway.sql("SELECT DISTINCT inconnector FROM routelog WHERE sourceaddr = %s", (source,)) == [("rest",)]
+    wait_for("each has ended", lambda: gateway.one("SELECT count(*) FROM routelog WHERE sourceaddr = %s AND status >= 10", (source,)) == 3, 20)
+    assert in_log(gateway, source) == 3
+
+
+def test_calls_come_over_tls_from_those_who_show_their_certificate(own_gateway, providers, phones):
+    place = own_gateway.place
+    url = f"https://localhost:{own_gateway.base + 31}/from-phones"
+    text = ["--data-urlencode", "sender=46709990002", "--data", "text=Gr%FC%DFe&charset=ISO-8859-1"]
+    own = ["--cert", place / "caller.pem", "--key", place / "caller.key"]
+
+    def curl(*arguments, authority="listener"):
+        done = subprocess.run(
+            ["curl", "-s", "-m", "30", "--resolve", f"localhost:{own_gateway.base + 31}:127.0.0.1", "--cacert", place / f"{authority}.pem",
+             "-w", " %{http_code}", *arguments, url], capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout
+
+    assert curl(*own, *text) == (0, "thanks 200")
+    (delivery,) = receive_deliveries(phones, 1)
+    assert (delivery.source, delivery.text) == (b"46709990002", "Gr\x7e\x1ee")
+    assert curl(*text)[0] != 0, "without a certificate"
+    assert curl(*own, *text, authority="caller")[0] == 60, "somebody else's listener"
+    # A new certificate counts without a restart.
+    make_certificate(place, "listener")
+    wait_for("it is shown", lambda: curl(*own)[0] == 0, 20)
+    assert curl(*own)[1].endswith(" 400"), "a call that says nothing"
 
 
 # Ends of the process
@@ -415,6 +507,51 @@ def test_told_to_stop_it_waits_for_its_answers_and_repeats_nothing(own_gateway, 
     client = under_load(own_gateway, rest, JSON + "9002", 300, lambda pid: os.kill(pid, signal.SIGTERM))
     texts = Counter(request.json["text"] for request in rest.seen(JSON + "9002"))
     assert texts == {one.text: 1 for one in client.answered}
+
+
+def test_http_in_and_http_out_with_reports_both_ways_outlive_a_restarted_provider_and_a_killed_service(own_gateway, providers):
+    gateway, rest = own_gateway, providers[1]
+    destination, ids, cuts = JSON + "9301", {}, []
+    endpoint = Endpoint()
+    _, port = add_connector(gateway, PROTOCOL="HTTP", INTERFACES="API", WEBHOOKALLOW="127.0.0.0/8", WEBHOOKRETRY="1,2")
+    api = API(port, new_account(gateway, balance="1000"))
+    gateway.changed()
+    gateway.wait_applied()
+
+    def submit(numbers):
+        texts = [f"message {number}" for number in numbers]
+        answer = api.send(
+            {"messages": [{"to": destination, "from": "Shop", "text": text, "callback_url": endpoint.url("/reports")} for text in texts]})
+        assert answer.status < 300, answer.text
+        ids.update(zip((one["id"] for one in answer.json["messages"]), texts))
+
+    def cut_and_note(provider, request):
+        cuts.append(request)
+        raise Cut
+
+    submit(range(200))
+    wait_for("the provider takes them", lambda: len(rest.seen(destination)) >= 50, 60)
+    rest.answer = cut_and_note
+    rest.stop()
+    submit(range(200, 400))
+    wait_for("it is away", lambda: state(gateway, "rest")["state"] == "connecting", 60)
+    rest.answer = json_answer
+    before = len(rest.seen(destination))
+    rest.start()
+    wait_for("it takes them again", lambda: len(rest.seen(destination)) >= before + 50, 90)
+    old = gateway.kill("egress-http")
+    submit(range(400, 600))
+    gateway.wait_restarted("egress-http", old)
+    wait_for("every sender is told", lambda: {one.json["message_id"] for one in endpoint.got("/reports")} == set(ids), 180, 0.2)
+    told = [(one.json["message_id"], one.json["status"]) for one in endpoint.got("/reports")]
+    assert Counter(told) == {(identity, "delivered"): 1 for identity in ids}
+    texts = Counter(request.json["text"] for request in rest.seen(destination))
+    assert set(texts) == set(ids.values())
+    # Again comes only what it left without an answer, and what was unanswered at the kill.
+    assert sum(texts.values()) - len(ids) <= len(cuts) + WINDOW
+    endpoint.close()
+    assert gateway.sql("SELECT status, count(*) FROM routelog WHERE destaddr = %s AND msgtype = 1 GROUP BY status", (destination,)) == [(11, 600)]
+    gateway.wait_healthy()
 
 
 def test_at_the_end_every_amount_agrees(own_gateway, providers):

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from client import Client
-from egress_provider import Provider, apply, connector
+from egress_provider import Provider, apply, connector, hold, state
 from gateway import wait_for
 from ingress import (
     CANCEL_SM, QUERY_SM, RCANCELFAIL, REPLACE_SM, RREPLACEFAIL, SUBMIT_SM, address, ask, bind, new_account, receive_deliveries,
@@ -40,20 +40,9 @@ def session(own_gateway, provider):
     session.socket.close()
 
 
-def state(gateway, name="alpha"):
-    return {one["name"]: one for one in gateway.json("connector", "list")["connectors"]}[name]
-
-
-def hold(gateway):
-    gateway.run("connector", "hold", "alpha")
-    assert state(gateway)["ordered"] == "hold"
-    # Of the connector itself, not of the order: from here on nothing is sent.
-    wait_for("it is held", lambda: state(gateway)["state"] == "held", 20, 0.2)
-
-
 def unhold(gateway):
     gateway.run("connector", "unhold", "alpha")
-    wait_for("it goes on", lambda: state(gateway)["state"] == "bound", 20, 0.2)
+    wait_for("it goes on", lambda: state(gateway, "alpha")["state"] == "bound", 20, 0.2)
 
 
 def submit(session, sequence, destination=PREFIX + "1", **more):
@@ -96,7 +85,7 @@ def spent(gateway, session):
 
 def test_what_a_held_connector_holds_is_cancelled_and_replaced(own_gateway, provider, session):
     gateway = own_gateway
-    hold(gateway)
+    hold(gateway, "alpha")
     gone = submit(session, 5, text=b"it must not go")
     stays = submit(session, 6, text=b"the old words")
     other = submit(session, 7, text=b"it goes as it is")
@@ -134,7 +123,7 @@ def test_all_that_waits_between_two_addresses_is_cancelled(own_gateway, provider
     gateway.wait_applied()
     assert cancel_between(session, "Signalbox", to) == RCANCELFAIL, "nothing waits"
     assert cancel_between(session, "", to) == RCANCELFAIL, "both addresses are to be given"
-    hold(gateway)
+    hold(gateway, "alpha")
     queued = [submit(session, 10 + number, to, text=b"many of these") for number in range(3)]
     scheduled = submit(session, 20, to, text=b"one of them later", schedule=soon)
     typed = submit(session, 21, to, text=b"another service", service_type="WAP")
@@ -169,18 +158,18 @@ def test_what_waits_for_a_lost_provider_or_for_a_retry_is_cancelled(own_gateway,
     wait_for("it waits for its retry", lambda: gateway.sql("SELECT 1 FROM routelog WHERE msgid = %s AND note LIKE 'attempt 1%%'", (int(refused),)), 20)
     insist(cancel, session, refused)
     # The router passes over a connector without a session: the message is in its queue before.
-    hold(gateway)
+    hold(gateway, "alpha")
     waiting = submit(session, 6, text=b"nobody is there")
-    wait_for("it is in the queue", lambda: state(gateway)["queued"] >= 1, 30, 0.2)
+    wait_for("it is in the queue", lambda: state(gateway, "alpha")["queued"] >= 1, 30, 0.2)
     provider.stop()
     try:
-        wait_for("the provider is gone", lambda: state(gateway)["sessions"] == 0, 20, 0.2)
+        wait_for("the provider is gone", lambda: state(gateway, "alpha")["sessions"] == 0, 20, 0.2)
         insist(cancel, session, waiting)
     finally:
         provider.start()
     reports = receive_deliveries(session, 2, timeout=60)
     assert {(one.receipt_id, one.stat) for one in reports} == {(refused, "DELETED"), (waiting, "DELETED")}
-    wait_for("the provider is back", lambda: state(gateway)["sessions"] == 1, 60, 0.2)
+    wait_for("the provider is back", lambda: state(gateway, "alpha")["sessions"] == 1, 60, 0.2)
     unhold(gateway)
     gateway.wait_healthy()
     later = submit(session, 7, text=b"the next one")
@@ -206,7 +195,7 @@ def test_a_cancelled_message_deep_in_the_queue_stays_cancelled_when_its_owner_is
     apply(gateway, connector("alpha", provider.port, WINDOWSIZE=100))
     gateway.changed()
     gateway.wait_applied()
-    hold(gateway)
+    hold(gateway, "alpha")
     # More than the connector takes into memory.
     crowd = Client(gateway.smpp_port, 1_200, destination=PREFIX + "2")
     crowd.connect()

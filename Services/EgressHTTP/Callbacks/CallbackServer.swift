@@ -2,6 +2,7 @@ import Configuration
 import HTTPProvider
 import Hummingbird
 import HummingbirdCore
+import Ingress
 import Logging
 import NIOCore
 import ServiceKit
@@ -10,40 +11,50 @@ import Synchronization
 
 /// Listens for providers' calls wherever a connector says so, and follows changes. Connectors may share a port, each with its path.
 final class CallbackServer: Service {
-    /// By host and port, then by path.
-    typealias Places = [Endpoint: [String: CallbackTarget]]
+    /// What is served at one port.
+    struct Place: Sendable {
+        var tls: IncomingOptions.TLS?
+        /// By path.
+        var targets: [String: CallbackTarget] = [:]
+    }
 
     private struct Listener {
+        var tls: IncomingOptions.TLS?
         /// Ends when it is cancelled; awaited by `run`.
         var task: Task<Void, Never>
         var board: CallbackBoard
     }
 
     private static let retry = Duration.seconds(2)
+    /// Between two looks whether a certificate's file has changed.
+    private static let refreshInterval = Duration.seconds(2)
     /// Open connections at a port, at most.
     private static let maxConnections = 1_000
 
     private let context: ServiceContext
     private let desk: ReceiptDesk
-    private let wanted = Mutex<Places>([:])
+    private let intake: MessageIntake
+    private let wanted = Mutex<[Endpoint: Place]>([:])
     private let changes: AsyncStream<Void>
     private let change: AsyncStream<Void>.Continuation
 
-    init(_ context: ServiceContext, desk: ReceiptDesk) {
+    init(_ context: ServiceContext, desk: ReceiptDesk, intake: MessageIntake) {
         self.context = context
         self.desk = desk
+        self.intake = intake
         (changes, change) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     }
 
     func wanted(_ connectors: [ConnectorConfiguration]) {
-        var places: Places = [:]
+        var places: [Endpoint: Place] = [:]
         for connector in connectors {
             guard let callback = connector.providerHTTP?.callback else { continue }
-            var place = callback.listen
-            if place.port != 0 { place.port = min(65_535, max(1, place.port + context.environment.portOffset)) }
-            // Of two with the same path, which the check of a configuration refuses, the first stays.
-            places[place, default: [:]][callback.path] =
-                places[place]?[callback.path] ?? CallbackTarget(connector: connector.name, callback: callback)
+            var endpoint = callback.listen
+            if endpoint.port != 0 { endpoint.port = min(65_535, max(1, endpoint.port + context.environment.portOffset)) }
+            // Of two with the same path, or with other certificates, which the check of a configuration refuses, the first stays.
+            places[endpoint, default: Place(tls: callback.tls)].targets.merge(CallbackTarget.all(of: connector.name, callback)) {
+                first, _ in first
+            }
         }
         wanted.withLock { $0 = places }
         change.yield()
@@ -55,16 +66,17 @@ final class CallbackServer: Service {
         await withGracefulShutdownHandler {
             for await _ in changes {
                 let places = wanted.withLock { $0 }
-                for (place, listener) in listeners where places[place] == nil {
+                for (place, listener) in listeners where places[place].map({ $0.tls != listener.tls }) ?? true {
                     listeners[place] = nil
                     await end(listener, at: place)
                 }
-                for (place, targets) in places {
+                for (place, wanted) in places {
                     if let listener = listeners[place] {
-                        listener.board.set(targets)
+                        listener.board.set(wanted.targets)
                     } else {
-                        let board = CallbackBoard(targets)
-                        listeners[place] = Listener(task: Task { [self] in await listen(at: place, board) }, board: board)
+                        let board = CallbackBoard(wanted.targets)
+                        let task = Task { [self] in await listen(at: place, wanted.tls, board) }
+                        listeners[place] = Listener(tls: wanted.tls, task: task, board: board)
                     }
                 }
             }
@@ -82,24 +94,26 @@ final class CallbackServer: Service {
     }
 
     /// Until it is cancelled.
-    private func listen(at place: Endpoint, _ board: CallbackBoard) async {
+    private func listen(at place: Endpoint, _ options: IncomingOptions.TLS?, _ board: CallbackBoard) async {
         let (logger, health) = (context.environment.logger, context.health)
         let name = "callbacks at \(place)"
-        var quiet = logger
-        quiet.logLevel = max(logger.logLevel, .warning)
         health.set(name, .starting)
         while !Task.isCancelled {
             do {
-                let application = Application(
-                    responder: CallbackResponder(board: board, desk: desk, logger: logger),
-                    configuration: ApplicationConfiguration(
-                        address: .hostname(place.host, port: place.port), serverName: "Signalbox",
-                        availableConnectionsDelegate: MaximumAvailableConnections(CallbackServer.maxConnections, logger: quiet)),
-                    onServerRunning: { _ in
-                        logger.info("listens for providers' calls", metadata: ["address": "\(place)"])
-                        health.set(name, .healthy)
-                    }, logger: quiet)
-                try await application.run()
+                let tls = try options.map { try TLSContexts($0, logger: logger) }
+                try await withThrowingTaskGroup(of: Void.self) { group in
+                    group.addTask { [self] in try await serve(at: place, name, tls, board) }
+                    if let tls {
+                        group.addTask {
+                            while true {
+                                try await Task.sleep(for: CallbackServer.refreshInterval)
+                                tls.refresh()
+                            }
+                        }
+                    }
+                    defer { group.cancelAll() }
+                    try await group.next()
+                }
             } catch is CancellationError {
                 return
             } catch {
@@ -109,6 +123,23 @@ final class CallbackServer: Service {
                 try? await Task.sleep(for: CallbackServer.retry)
             }
         }
+    }
+
+    private func serve(at place: Endpoint, _ name: String, _ tls: TLSContexts?, _ board: CallbackBoard) async throws {
+        let (logger, health) = (context.environment.logger, context.health)
+        var quiet = logger
+        quiet.logLevel = max(logger.logLevel, .warning)
+        let application = Application(
+            responder: CallbackResponder(board: board, desk: desk, intake: intake, logger: logger),
+            server: HTTPServerBuilder { CallbackChannel(tls, responder: $0) },
+            configuration: ApplicationConfiguration(
+                address: .hostname(place.host, port: place.port), serverName: "Signalbox",
+                availableConnectionsDelegate: MaximumAvailableConnections(CallbackServer.maxConnections, logger: quiet)),
+            onServerRunning: { _ in
+                logger.info("listens for providers' calls", metadata: ["address": "\(place)", "tls": "\(tls != nil)"])
+                health.set(name, .healthy)
+            }, logger: quiet)
+        try await application.run()
     }
 }
 
@@ -139,6 +170,7 @@ struct CallbackResponder: HTTPResponder {
 
     let board: CallbackBoard
     let desk: ReceiptDesk
+    let intake: MessageIntake
     let logger: Logger
 
     func respond(to request: Request, context: CallbackContext) async throws -> Response {
@@ -152,27 +184,31 @@ struct CallbackResponder: HTTPResponder {
         }
         var headers: [String: String] = [:]
         for field in request.headers { headers[field.name.canonicalName] = field.value }
-        var parameters = FormDecoding.parameters((request.uri.query ?? "")[...])
+        var octets = FormDecoding.octets((request.uri.query ?? "")[...])
         if headers["content-type"]?.lowercased().hasPrefix("application/x-www-form-urlencoded") ?? false {
-            parameters.merge(FormDecoding.parameters(String(decoding: body, as: UTF8.self)[...])) { $1 }
+            octets.merge(FormDecoding.octets(String(decoding: body, as: UTF8.self)[...])) { $1 }
         }
         let call = ProviderCall(
             method: request.method.rawValue, authorization: headers["authorization"], remote: context.remote,
-            document: ReceivedDocument(headers: headers, body: body, parameters: parameters))
+            document: ReceivedDocument(headers: headers, body: body, octets: octets))
         switch CallbackDecision(call, target, now: wallClockMilliseconds()) {
         case .refuse(let status, let text):
             EgressMetrics.callbacksRefused.add()
             logger.warning("a provider's call refused", metadata: ["connector": "\(target.connector)", "reason": "\(text)"])
             return answer(status, text)
         case .keep(let records):
-            guard await desk.keep(records) else {
-                var later = answer(503, "try again")
-                later.headers[.retryAfter] = "1"
-                return later
-            }
+            guard await desk.keep(records) else { return later() }
             EgressMetrics.receipts.add(records.count)
-            return answer(200, target.callback.answer)
+            return answer(200, target.answer)
+        case .accept(let arrivals):
+            return await intake.keep(arrivals, connector: target.connector) ? answer(200, target.answer) : later()
         }
+    }
+
+    private func later() -> Response {
+        var later = answer(503, "try again")
+        later.headers[.retryAfter] = "1"
+        return later
     }
 
     private func answer(_ status: Int, _ text: String) -> Response {

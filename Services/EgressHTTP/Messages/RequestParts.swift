@@ -1,11 +1,12 @@
 import Charset
 import Configuration
+import Egress
 import Foundation
 import HTTPProvider
 import Message
 
 /// Makes of a message what templates take: once for all of it, or once for each part. Pure.
-struct RequestParts: Sendable {
+struct RequestParts: PartMaker {
     /// Why a message cannot be given to this provider, in words.
     struct Unwritable: Error, CustomStringConvertible {
         var description: String
@@ -24,7 +25,7 @@ struct RequestParts: Sendable {
     /// Whether a message goes out in one request, however long it is.
     var isWhole: Bool { http.longMessages == .payload || http.longMessages == .reject }
 
-    func values(of message: ShortMessage) throws(Unwritable) -> [MessageValues] {
+    func parts(of message: ShortMessage) throws(Unwritable) -> [MessageValues] {
         var values = MessageValues(
             source: source(message), destination: party(message.hasSendDestination ? message.sendDestination : message.destination))
         values.isBinary = message.body.encoding == .binary
@@ -45,10 +46,10 @@ struct RequestParts: Sendable {
             }
             return [values]
         }
-        return isWhole ? [values] : try parts(message, values)
+        return isWhole ? [values] : try segments(message, values)
     }
 
-    private func parts(_ message: ShortMessage, _ whole: MessageValues) throws(Unwritable) -> [MessageValues] {
+    private func segments(_ message: ShortMessage, _ whole: MessageValues) throws(Unwritable) -> [MessageValues] {
         let reference = UInt16(truncatingIfNeeded: message.msgid)
         let segments: [Segment]
         let encoded = EncodedText.choose(message.body.text, options: segmentation.encoding, cameAsUnicode: message.body.encoding == .ucs2)

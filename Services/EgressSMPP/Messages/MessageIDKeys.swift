@@ -1,4 +1,5 @@
 import Configuration
+import SMPPMessage
 import Store
 
 /// Makes one key of the two spellings of a provider's message id: `1A2B` in its answer, `0000006699` in its receipt. Pure.
@@ -125,17 +126,14 @@ struct MessageIDKeys {
     private static func key(_ id: String, _ spelling: Spelling) -> String {
         switch spelling {
         case .text: id
-        case .decimal: number(id, 10) ?? id
-        case .hex: number(id, 16) ?? id
+        case .decimal: MessageIDFormat.decimal.key(id)
+        case .hex: MessageIDFormat.hexadecimal.key(id)
         }
     }
 
-    /// In lower-case hexadecimal without zeros in front; nil where it is no number of at most 64 bits in this base.
-    static func number(_ id: String, _ radix: Int) -> String? {
-        var digits = Substring(id)
-        if radix == 16, digits.hasPrefix("0x") || digits.hasPrefix("0X") { digits = digits.dropFirst(2) }
-        guard digits.first != "+", let value = UInt64(digits, radix: radix) else { return nil }
-        return String(value, radix: 16)
+    /// In lower-case hexadecimal without zeros in front; nil where it is no number in this base.
+    private static func number(_ id: String, _ radix: Int) -> String? {
+        (radix == 16 ? MessageIDFormat.hexadecimal : .decimal).number(id)
     }
 
     private static func respell(_ id: String, _ rule: Rule) -> String? {

@@ -1,11 +1,12 @@
 import Charset
 import Configuration
+import Egress
 import Message
 import SMPP
 import SMPPMessage
 
 /// Writes a message as this connector wants it: addresses, alphabet, and long messages in its way. Pure.
-struct PartWriter: Sendable {
+struct PartWriter: PartMaker {
     private let options: OutgoingOptions
     private let smpp: SMPPOptions
     private let writing: WritingOptions
@@ -39,7 +40,7 @@ struct PartWriter: Sendable {
     }
 
     /// - Throws: `MessageWriter.Unwritable`, with what is wrong in words.
-    func submitSms(for original: ShortMessage) throws(MessageWriter.Unwritable) -> [SubmitSm] {
+    func parts(of original: ShortMessage) throws(MessageWriter.Unwritable) -> [SubmitSm] {
         let message = addressed(original)
         var parts = try MessageWriter.submitSms(for: message, options: writing)
         let isText = message.body.encoding != .binary

@@ -1,3 +1,4 @@
+import Egress
 import Bus
 import Logging
 import Message

@@ -1,4 +1,5 @@
 import Configuration
+import Egress
 import Logging
 import NIOCore
 import NIOPosix

@@ -13,6 +13,9 @@ public protocol ConnectorFeed: Sendable {
     func receive(_ claimed: [ClaimedRecord])
     /// That many parts are written down. Called on the stage's thread.
     func recorded(_ parts: Int)
+    /// Follows what senders ordered of these messages.
+    /// - Returns: where those stand that are being decided.
+    func consider(_ msgids: [Int64]) async -> [Int64: QueueOrderVote]
     /// Takes over what an operator ordered, and another share of the sessions where there is one.
     func follow(_ options: OutgoingOptions, before: OutgoingOptions, share: SessionShare?) async
     /// Ends in order: no more is sent, answers are waited for a while.

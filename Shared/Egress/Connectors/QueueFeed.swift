@@ -1,41 +1,47 @@
-import Bus
-import Configuration
-import Egress
+public import Bus
+public import Configuration
 import Logging
-import Message
-import NIOCore
-import SMPP
-import SMPPMessage
-import ServiceKit
+public import Message
+public import NIOCore
+public import ServiceKit
 import SwiftProtobuf
 
-/// Brings records from the stage's thread to a connector's event loop: decoded, and with their PDUs built, off that loop.
-struct QueueFeed: ConnectorFeed {
+/// Makes of a message what one provider is sent: one part or several.
+public protocol PartMaker<Part>: Sendable {
+    associatedtype Part: Sendable
+
+    /// - Throws: why it cannot be sent to this provider, in words.
+    func parts(of message: ShortMessage) throws -> [Part]
+}
+
+/// Brings records from the stage's thread to a connector's event loop: decoded, and made into parts, off that loop.
+public struct QueueFeed<Maker: PartMaker>: ConnectorFeed {
+    /// How long answers are waited for when a connector stops.
+    private static var patience: Duration { .seconds(6) }
+
     private let name: String
     private let eventLoop: any EventLoop
-    private let connector: NIOLoopBound<ProviderConnector>
+    private let connector: NIOLoopBound<QueueConnector<Maker.Part>>
     private let logger: Logger
-    private let writer: PartWriter
+    private let maker: Maker
     private let validitySeconds: Int?
     private let sends: Bool
 
-    init(
-        _ configuration: ConnectorConfiguration, eventLoop: any EventLoop, connector: NIOLoopBound<ProviderConnector>, logger: Logger
-    ) {
-        name = configuration.name
-        self.eventLoop = eventLoop
+    public init(_ setup: ConnectorSetup, _ maker: Maker, connector: NIOLoopBound<QueueConnector<Maker.Part>>) {
+        name = setup.configuration.name
+        eventLoop = setup.eventLoop
+        logger = setup.logger
+        validitySeconds = setup.configuration.outgoing.validitySeconds
+        sends = setup.configuration.mode != .receive
+        self.maker = maker
         self.connector = connector
-        self.logger = logger
-        writer = PartWriter(configuration.outgoing, configuration.smpp)
-        validitySeconds = configuration.outgoing.validitySeconds
-        sends = configuration.mode != .receive
     }
 
-    func start(_ stage: WindowedStage) async throws { try await eventLoop.submit { connector.value.start(stage) }.get() }
+    public func start(_ stage: WindowedStage) async throws { try await eventLoop.submit { connector.value.start(stage) }.get() }
 
     /// Called on the stage's thread.
-    func receive(_ claimed: [ClaimedRecord]) {
-        var ready: [(Claim, ShortMessage, [SubmitSm])] = []
+    public func receive(_ claimed: [ClaimedRecord]) {
+        var ready: [(Claim, ShortMessage, [Maker.Part])] = []
         var ended: [Completion] = []
         ready.reserveCapacity(claimed.count)
         for item in claimed {
@@ -52,7 +58,7 @@ struct QueueFeed: ConnectorFeed {
                 continue
             }
             do {
-                ready.append((item.claim, message, try writer.submitSms(for: message)))
+                ready.append((item.claim, message, try maker.parts(of: message)))
             } catch {
                 let submission = Outcome.ended(message, connector: name, as: .rejected, reason: 0, text: "\(error)")
                 ended.append(Completion(claim: item.claim, outputs: [submission], weight: 0))
@@ -63,15 +69,13 @@ struct QueueFeed: ConnectorFeed {
     }
 
     /// Called on the stage's thread.
-    func recorded(_ parts: Int) { eventLoop.execute { connector.value.recorded(parts) } }
+    public func recorded(_ parts: Int) { eventLoop.execute { connector.value.recorded(parts) } }
 
-    /// Follows what senders ordered of these messages.
-    func consider(_ msgids: [Int64]) async -> [Int64: QueueOrderVote] {
+    public func consider(_ msgids: [Int64]) async -> [Int64: QueueOrderVote] {
         (try? await eventLoop.submit { connector.value.consider(msgids) }.get()) ?? [:]
     }
 
-    /// Takes over what an operator ordered, and another share of the sessions where there is one.
-    func follow(_ options: OutgoingOptions, before: OutgoingOptions, share: SessionShare?) async {
+    public func follow(_ options: OutgoingOptions, before: OutgoingOptions, share: SessionShare?) async {
         guard options != before || share != nil else { return }
         try? await eventLoop.submit {
             connector.value.hold(options.isHeld)
@@ -80,15 +84,12 @@ struct QueueFeed: ConnectorFeed {
         }.get()
     }
 
-    func stop() async { await stop(patience: .seconds(6)) }
-
-    /// Ends the sessions in order, at most within `patience`.
-    private func stop(patience: Duration) async {
+    public func stop() async {
         try? await eventLoop.submit { connector.value.beginStop() }.get()
-        let deadline = ContinuousClock.now + patience
-        while ContinuousClock.now < deadline {
-            guard let busy = try? await eventLoop.submit({ connector.value.hasSessions }).get(), busy else { return }
+        let deadline = ContinuousClock.now + QueueFeed.patience
+        while ContinuousClock.now < deadline, let isBusy = try? await eventLoop.submit({ connector.value.isBusy }).get(), isBusy {
             try? await Task.sleep(for: .milliseconds(20))
         }
+        try? await eventLoop.submit { connector.value.close() }.get()
     }
 }

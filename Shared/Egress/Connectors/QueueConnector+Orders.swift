@@ -1,16 +1,14 @@
-import Egress
 import Bus
 import Message
-import SMPP
 import ServiceKit
 import Store
 import SwiftProtobuf
 
 /// What senders order of messages that wait here: cancel_sm and replace_sm, decided by the ingress (docs/smpp.md, "Cancel and replace").
-extension ProviderConnector {
+extension QueueConnector {
     /// Follows what is ordered now of these messages.
     /// - Returns: where those stand that are being decided; nothing of those that never were here.
-    func consider(_ msgids: [Int64]) -> [Int64: QueueOrderVote] {
+    final func consider(_ msgids: [Int64]) -> [Int64: QueueOrderVote] {
         let standings = book.standings(of: msgids)
         var votes: [Int64: QueueOrderVote] = [:]
         for msgid in msgids {
@@ -27,7 +25,7 @@ extension ProviderConnector {
     }
 
     /// For messages that just came in.
-    func follow(_ standings: [Int64: QueueOrderBook.Standing]) {
+    final func follow(_ standings: [Int64: QueueOrderBook.Standing]) {
         for (msgid, standing) in standings { if let outgoing = queue.outgoing(msgid) { _ = follow(standing, outgoing) } }
     }
 
@@ -54,11 +52,11 @@ extension ProviderConnector {
     }
 
     private func cancelled(_ outgoing: Outgoing) {
-        EgressMetrics.cancelled.add()
+        counters.cancelled.add()
         let taken = outgoing.smscids.count { $0 != nil }
         var text = "cancelled by its sender"
         if taken > 0 { text += "; \(taken) of \(outgoing.parts.count) parts had been taken already" }
-        complete(outgoing, [Outcome.ended(outgoing.message, connector: name, as: .deleted, reason: 0, text: text)])
+        end(outgoing, as: .deleted, reason: 0, text: text)
     }
 
     /// - Returns: nil where it was replaced already, or is not to be: a provider has parts of it.
@@ -70,7 +68,7 @@ extension ProviderConnector {
         return queue.outgoing(message.msgid)
     }
 
-    private func written(_ message: ShortMessage, _ order: QueueOrder) -> (ShortMessage, [SubmitSm])? {
+    private func written(_ message: ShortMessage, _ order: QueueOrder) -> (ShortMessage, [Part])? {
         guard let new = try? ShortMessage(serializedBytes: order.record) else { return nil }
         // The number of parts stays as it was charged: what is really sent is in the submission, by which billing corrects it.
         var message = message
@@ -79,7 +77,7 @@ extension ProviderConnector {
         message.intermediateReports = new.intermediateReports
         // Not given: as it was (SMPP 3.4 §4.10.1).
         if new.expiresAt != 0 { message.expiresAt = new.expiresAt }
-        guard let parts = try? writer.submitSms(for: message) else { return nil }
+        guard let parts = try? maker.parts(of: message) else { return nil }
         return (message, parts)
     }
 }
