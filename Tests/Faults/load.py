@@ -5,38 +5,31 @@ import random
 import re
 import selectors
 import socket
-import struct
 import threading
 import time
 
 from audit import ClientBook
+from wire import BIND_TRX, DELIVER, ENQUIRE, RESPONSE, SUBMIT, UNBIND, Wire, pdu
 
-SUBMIT, SUBMIT_RESP, DELIVER, DELIVER_RESP, BIND_TRX, BIND_TRX_RESP = 4, 0x80000004, 5, 0x80000005, 9, 0x80000009
-ENQUIRE, ENQUIRE_RESP, UNBIND, UNBIND_RESP = 0x15, 0x80000015, 6, 0x80000006
-RMSGQFUL, RTHROTTLED = 0x14, 0x58
 REPORT = re.compile(rb"id:(\S+) .*?stat:(\S+)")
 #: a destination's last digits: its session and its place there
 DESTINATIONS_PER_SESSION = 4
 
 
-def pdu(command, sequence, body=b"", status=0):
-    return struct.pack(">IIII", 16 + len(body), command, status, sequence) + body
-
-
-class Session:
+class Session(Wire):
     """One connection, or the wish for one."""
 
     def __init__(self, number):
+        super().__init__()
         self.number = number
-        self.socket = None
         self.is_bound = False
         #: it was bound on this connection
         self.was_bound = False
         #: no attempt to connect before
         self.next_attempt = 0.0
-        self.out, self.incoming, self.sequence = bytearray(), b"", 2
+        self.sequence = 2
         self.unanswered = {}
-        self.last_heard = self.last_asked = 0.0
+        self.last_asked = 0.0
 
 
 class Load(threading.Thread):
@@ -157,14 +150,11 @@ class Load(threading.Thread):
     def _connect(self, session, now):
         session.next_attempt = now + 0.2
         try:
-            session.socket = socket.create_connection(("127.0.0.1", self.port), timeout=2)
+            session.attach(socket.create_connection(("127.0.0.1", self.port), timeout=2))
         except OSError:
-            session.socket = None
             return
-        session.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        session.socket.setblocking(False)
-        session.out, session.incoming, session.sequence = bytearray(), b"", 2
-        session.last_heard = session.last_asked = time.monotonic()
+        session.sequence = 2
+        session.last_asked = session.last_heard
         session.out += pdu(BIND_TRX, 1, self.account.encode() + b"\0" + self.password.encode() + b"\0\0\x34\0\0\0")
         self.selector.register(session.socket, selectors.EVENT_READ, session)
 
@@ -192,38 +182,21 @@ class Load(threading.Thread):
         self.book.order[destination].append(text)
 
     def _flush(self, session):
-        if session.out and session.socket is not None:
-            try:
-                del session.out[: session.socket.send(session.out)]
-            except BlockingIOError:
-                pass
-            except OSError:
-                self._lost(session)
+        if not session.flush():
+            self._lost(session)
 
     def _read(self, session):
         if not self.is_reading or session.socket is None:
             time.sleep(0.01)
             return
-        try:
-            data = session.socket.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
+        pdus = session.receive()
+        if pdus is None:
             return self._lost(session)
-        session.last_heard = time.monotonic()
-        data, offset = session.incoming + data, 0
-        while len(data) - offset >= 16:
-            length, command, status, sequence = struct.unpack_from(">IIII", data, offset)
-            if len(data) - offset < length:
-                break
-            self._received(session, command, status, sequence, data[offset + 16:offset + length])
-            offset += length
-        session.incoming = data[offset:]
+        for command, status, sequence, body in pdus:
+            self._received(session, command, status, sequence, body)
 
     def _received(self, session, command, status, sequence, body):
-        if command == SUBMIT_RESP:
+        if command == SUBMIT | RESPONSE:
             text, when = session.unanswered.pop(sequence)
             if status == 0:
                 identity = body.split(b"\0")[0].decode()
@@ -239,19 +212,19 @@ class Load(threading.Thread):
                 self.book.reports[named[1].decode()].append(named[2].decode())
             else:
                 self.problems.append(f"a deliver_sm that is no report: {body!r}")
-            session.out += pdu(DELIVER_RESP, sequence, b"\0")
+            session.out += pdu(DELIVER | RESPONSE, sequence, b"\0")
         elif command == ENQUIRE:
-            session.out += pdu(ENQUIRE_RESP, sequence)
-        elif command == BIND_TRX_RESP:
+            session.out += pdu(ENQUIRE | RESPONSE, sequence)
+        elif command == BIND_TRX | RESPONSE:
             session.is_bound = session.was_bound = status == 0
             if status:
                 # Its connection may stay open; it is of no use.
                 self._lost(session)
         elif command == UNBIND:
-            session.out += pdu(UNBIND_RESP, sequence)
+            session.out += pdu(UNBIND | RESPONSE, sequence)
             session.is_bound = False
             self._flush(session)
-        elif command == UNBIND_RESP:
+        elif command == UNBIND | RESPONSE:
             # As we wished: no loss.
             session.was_bound = False
             self._lost(session)

@@ -166,16 +166,18 @@ class Plant:
         return {name: resident(pids[name]) for name in [*SERVICES, "broker"] if name in pids}
 
     def trouble(self, since):
-        """What is not well yet: services that have not reported themselves healthy after `since` (seconds since 1970)."""
+        """What is not well yet: services that have not reported themselves healthy after `since` (monotonic)."""
         pids = self.gateway.pids()
+        elapsed = time.monotonic() - since
+        # By the database's clock alone: it may have been stepped.
         rows = {
-            service: (pid, state, detail, beat) for service, pid, state, detail, beat in self.gateway.sql(
-                "SELECT service, pid, state, detail, extract(epoch FROM beat)::float8 FROM service_instance")}
+            service: (pid, state, detail, age) for service, pid, state, detail, age in self.gateway.sql(
+                "SELECT service, pid, state, detail, extract(epoch FROM clock_timestamp() - beat)::float8 FROM service_instance")}
         for service in SERVICES:
             if service not in pids or service not in rows:
                 return f"{service} does not run"
-            pid, state, detail, beat = rows[service]
-            if pid != pids[service] or beat < since:
+            pid, state, detail, age = rows[service]
+            if pid != pids[service] or not 0 <= age <= elapsed:
                 return f"{service} has not reported itself"
             if state != "healthy":
                 return f"{service} is {state}: {detail}"
@@ -190,13 +192,12 @@ class Plant:
         """Waits until every service is healthy, and with a load until a message that came after `since` (monotonic) was accepted.
         Returns the seconds from `since` on."""
         since = time.monotonic() if since is None else since
-        wall = time.time() - (time.monotonic() - since)
         deadline = time.monotonic() + (timeout or max(60.0, PROMPTLY))
         trouble = "?"
         while time.monotonic() < deadline:
             if self.gateway.process.poll() is not None:
                 raise AssertionError(f"`up` ended with {self.gateway.process.returncode}:\n{self.gateway.tail()}")
-            trouble = self.trouble(wall)
+            trouble = self.trouble(since)
             if trouble is None and load is not None and load.is_submitting and load.latest_accepted < since:
                 trouble = "nothing is accepted"
             if trouble is None:

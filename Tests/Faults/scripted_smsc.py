@@ -4,28 +4,23 @@ import itertools
 import random
 import selectors
 import socket
-import struct
 import threading
 import time
 
 from audit import ProviderBook, Sighting
+from wire import DELIVER, ENQUIRE, RESPONSE, SUBMIT, UNBIND, Wire, pdu
 
-BINDS, SUBMIT, DELIVER, UNBIND, ENQUIRE, RESPONSE = (1, 2, 9), 4, 5, 6, 0x15, 0x80000000
-RTHROTTLED = 0x58
-
-
-def pdu(command, sequence, body=b"", status=0):
-    return struct.pack(">IIII", 16 + len(body), command, status, sequence) + body
+BINDS = (1, 2, 9)
 
 
-class Session:
+class Session(Wire):
     def __init__(self, number, connection):
-        self.number, self.socket = number, connection
-        self.out, self.incoming = bytearray(), b""
+        super().__init__()
+        self.attach(connection)
+        self.number = number
         self.is_bound = False
         #: sequence number -> receipt that it carries, not answered yet
         self.receipts = {}
-        self.last_heard = time.monotonic()
         self.unanswered = 0
         self.was_unbound = False
 
@@ -119,8 +114,6 @@ class ScriptedSMSC(threading.Thread):
             connection, _ = self._listener.accept()
         except OSError:
             return
-        connection.setblocking(False)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         session = Session(next(self._numbers), connection)
         self._sessions[session.number] = session
         self._selector.register(connection, selectors.EVENT_READ, session)
@@ -137,32 +130,15 @@ class ScriptedSMSC(threading.Thread):
         self.book.repeated_receipts += len(session.receipts)
 
     def _flush(self, session):
-        if session.out:
-            try:
-                del session.out[: session.socket.send(session.out)]
-            except BlockingIOError:
-                pass
-            except OSError:
-                self._ended(session)
+        if not session.flush():
+            self._ended(session)
 
     def _read(self, session):
-        try:
-            data = session.socket.recv(1 << 18)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
+        pdus = session.receive()
+        if pdus is None:
             return self._ended(session)
-        session.last_heard = time.monotonic()
-        data, offset = session.incoming + data, 0
-        while len(data) - offset >= 16:
-            length, command, status, sequence = struct.unpack_from(">IIII", data, offset)
-            if len(data) - offset < length:
-                break
-            self._received(session, command, status, sequence, data[offset + 16:offset + length])
-            offset += length
-        session.incoming = data[offset:]
+        for command, status, sequence, body in pdus:
+            self._received(session, command, status, sequence, body)
 
     def _received(self, session, command, status, sequence, body):
         if command in BINDS:

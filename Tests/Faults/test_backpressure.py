@@ -2,8 +2,8 @@
 
 import time
 
-from load import RMSGQFUL
 from plant import IS_FULL, wait_for
+from wire import RMSGQFUL
 
 LIMIT = 20_000 if IS_FULL else 1_500
 RATE = 1_000 if IS_FULL else 400

@@ -4,9 +4,9 @@ import socket
 import time
 
 from ingress import SUBMIT_SM, answer_to, bind, bind_status, receive_deliveries, submit_body
-from load import RTHROTTLED
 from plant import IS_FULL, wait_for
 from smpp_raw import bind_body, pdu
+from wire import RTHROTTLED
 
 #: MiB by which the ingress may grow for a client that misbehaves
 ROOM = 100

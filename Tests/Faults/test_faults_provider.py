@@ -4,7 +4,7 @@ import time
 
 import pytest
 from plant import IS_FULL, Allowed, wait_for
-from scripted_smsc import RTHROTTLED
+from wire import RTHROTTLED
 
 #: seconds that each behaviour lasts
 LASTS = 60.0 if IS_FULL else 2.5

@@ -6,8 +6,8 @@ import re
 import signal
 import time
 
-from load import RMSGQFUL
 from plant import IS_FULL, SERVICES, STORES, WINDOW, wait_for
+from wire import RMSGQFUL
 
 #: What the supervisor gives a service before it kills it (docs/operations.md).
 GRACE = 10.0
