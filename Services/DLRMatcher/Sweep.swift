@@ -11,8 +11,14 @@ import SwiftProtobuf
 enum Sweep {
     private static let batch = 1_000
 
-    /// - Parameter orphanSeconds: how long a receipt waits for its submission.
-    static func run(_ connection: Connection, orphanSeconds: Int) throws -> StageOutput {
+    /// The database's clock, in milliseconds since 1970.
+    static func clock(_ connection: Connection) throws -> Int64 {
+        let rows = try connection.query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        return try rows[0].int(0)
+    }
+
+    /// - Parameter orphanSeconds: how long a receipt waits for its submission; nil = none is given up now.
+    static func run(_ connection: Connection, orphanSeconds: Int?) throws -> StageOutput {
         // Receipts that were kept while another instance was just writing their submission. Each key is looked up by itself, in a subquery
         // that names both columns of the index: written as a join, or with an array of keys, it was planned while the tables were empty
         // as all receipts times all entries, and took seconds under load.
@@ -61,15 +67,17 @@ enum Sweep {
             """
         ).map { try $0.text(0) }
         // Receipts that nothing was ever submitted for are kept for people.
-        _ = try connection.execute(
-            """
-            WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - make_interval(secs => $1::int)
-                AND NOT EXISTS (SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
-                    JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key WHERE o.closed_by IS NULL)
-                RETURNING connector, smscid, source, record, received)
-            INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
-            SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
-            """, [.int(orphanSeconds)])
+        if let orphanSeconds {
+            _ = try connection.execute(
+                """
+                WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - make_interval(secs => $1::int)
+                    AND NOT EXISTS (SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
+                        JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key WHERE o.closed_by IS NULL)
+                    RETURNING connector, smscid, source, record, received)
+                INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
+                SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM gone ON CONFLICT DO NOTHING
+                """, [.int(orphanSeconds)])
+        }
         _ = try connection.execute(
             """
             DELETE FROM open_dlr WHERE (connector, match_key, msgid, part) IN (
