@@ -79,20 +79,21 @@ package final class BillingTransform: StageTransform {
             let entries = Sabotage.chargeTwice.isOn ? desk.added.map { BillingTransform.repeated($0, books) } : desk.added
             try LedgerStore.write(connection, entries: entries, before: before, after: desk.accounts)
         }
-        try sweepIfDue(now)
+        try sweepIfDue()
         return output
     }
 
     package func idle() throws -> StageOutput {
-        try sweepIfDue(wallClockMilliseconds())
+        try sweepIfDue()
         return StageOutput()
     }
 
-    private func sweepIfDue(_ now: Int64) throws {
-        guard now - lastSweep >= BillingTransform.sweepMilliseconds else { return }
-        lastSweep = now
+    private func sweepIfDue() throws {
+        let monotonic = monotonicMilliseconds()
+        guard monotonic - lastSweep >= BillingTransform.sweepMilliseconds else { return }
+        lastSweep = monotonic
         do {
-            try sweep.run(try usable(), now: now)
+            try sweep.run(try usable(), now: wallClockMilliseconds())
         } catch {
             connection = nil
             throw error

@@ -19,7 +19,11 @@ struct ReservationSweep {
     mutating func run(_ connection: Connection, now: Int64) throws {
         let low = doneUpTo ?? MessageIDs.floor(at: now - ReservationSweep.patienceMilliseconds - ReservationSweep.horizonMilliseconds)
         let high = MessageIDs.floor(at: now - ReservationSweep.patienceMilliseconds)
-        guard high > low else { return }
+        guard high > low else {
+            // The clock was set back: what comes now has ids from there on.
+            doneUpTo = min(low, high)
+            return
+        }
         let found = try ReservationStore.abandoned(connection, after: low, upTo: high, limit: ReservationSweep.batch)
         try ReservationStore.release(connection, found, why: "the message was never accepted")
         // A full batch: the rest is looked at next time.

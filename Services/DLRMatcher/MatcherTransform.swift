@@ -9,12 +9,16 @@ import ServiceKit
 /// again, yields the same report, and another record for a closed entry (a provider's duplicate) yields none.
 final class MatcherTransform: StageTransform {
     private static let sweepMilliseconds: Int64 = 2_000
+    /// By how much the database's clock may run ahead between two sweeps and still not have been set.
+    private static let toleratedMilliseconds: Int64 = 5_000
 
     private let rules: () -> ReportRules
     private let ids: SharedMessageIDs
     private let connect: () throws -> Connection
     private var connection: Connection?
     private var lastSweep: Int64 = 0
+    /// How far the database's clock was ahead of the steady one at the last sweep, in milliseconds.
+    private var clockLead: Int64?
 
     init(rules: @escaping () -> ReportRules, ids: SharedMessageIDs, connect: @escaping () throws -> Connection) {
         self.rules = rules
@@ -59,8 +63,8 @@ final class MatcherTransform: StageTransform {
                 }
             }
         }
-        if now - lastSweep >= MatcherTransform.sweepMilliseconds {
-            let swept = try sweep(now)
+        if isSweepDue {
+            let swept = try sweep()
             let before = output.afterCommit
             output.records += swept.records
             output.afterCommit = {
@@ -72,15 +76,21 @@ final class MatcherTransform: StageTransform {
     }
 
     func idle() throws -> StageOutput {
-        let now = wallClockMilliseconds()
-        guard now - lastSweep >= MatcherTransform.sweepMilliseconds else { return StageOutput() }
-        return try sweep(now)
+        guard isSweepDue else { return StageOutput() }
+        return try sweep()
     }
 
-    private func sweep(_ now: Int64) throws -> StageOutput {
-        lastSweep = now
+    private var isSweepDue: Bool { monotonicMilliseconds() - lastSweep >= MatcherTransform.sweepMilliseconds }
+
+    private func sweep() throws -> StageOutput {
+        lastSweep = monotonicMilliseconds()
         do {
-            return try Sweep.run(try usable(), orphanSeconds: rules().orphanSeconds)
+            let connection = try usable()
+            let lead = try Sweep.clock(connection) - monotonicMilliseconds()
+            // Set ahead, that clock makes what came a moment ago look old: then this sweep says of nothing that it waited in vain.
+            let hasStepped = clockLead.map { lead - $0 > MatcherTransform.toleratedMilliseconds } ?? false
+            clockLead = lead
+            return try Sweep.run(connection, orphanSeconds: hasStepped ? nil : rules().orphanSeconds)
         } catch {
             // Lost while it lay idle, perhaps: the next try begins with a fresh one.
             connection = nil

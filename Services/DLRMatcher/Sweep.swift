@@ -11,8 +11,14 @@ import SwiftProtobuf
 enum Sweep {
     private static let batch = 1_000
 
-    /// - Parameter orphanSeconds: how long a receipt waits for its submission.
-    static func run(_ connection: Connection, orphanSeconds: Int) throws -> StageOutput {
+    /// The database's clock, in milliseconds since 1970.
+    static func clock(_ connection: Connection) throws -> Int64 {
+        let rows = try connection.query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+        return try rows[0].int(0)
+    }
+
+    /// - Parameter orphanSeconds: how long a receipt waits for its submission; nil = none is given up now.
+    static func run(_ connection: Connection, orphanSeconds: Int?) throws -> StageOutput {
         // Receipts that were kept while another instance was just writing their submission. Each key is looked up by itself, in a subquery
         // that names both columns of the index: written as a join, or with an array of keys, it was planned while the tables were empty
         // as all receipts times all entries, and took seconds under load.
@@ -58,7 +64,7 @@ enum Sweep {
             WHERE e.received < now() - interval '10 minutes' AND o.closed_by = e.source LIMIT \(batch)
             """
         ).map { try $0.text(0) }
-        try forget(connection, orphanSeconds)
+        if let orphanSeconds { try forget(connection, orphanSeconds) }
         try DueEntries.forgetClosed(due, connection)
         if !done.isEmpty || !due.isEmpty {
             output.afterCommit = {

@@ -65,7 +65,8 @@ final class PartJoiner {
 
     /// Parts that waited in vain, on their way back to the routers: only one that reads such a record may let the part go.
     /// - Parameter isUsed: some connector has REASSEMBLE. Where none has, a database that is away stops nothing.
-    func givenUp(isUsed: Bool, _ now: Int64) throws -> [OutgoingRecord] {
+    func givenUp(isUsed: Bool) throws -> [OutgoingRecord] {
+        let now = monotonicMilliseconds()
         guard now - lastSweep >= (isUsed ? Self.sweepMilliseconds : Self.tidyMilliseconds) else { return [] }
         lastSweep = now
         do {

@@ -69,16 +69,16 @@ final class RouterTransform: StageTransform {
                 output.records += send(message, choice, now)
             }
         }
-        if plan.reassembles { output.records += try parts.givenUp(isUsed: true, now) }
+        if plan.reassembles { output.records += try parts.givenUp(isUsed: true) }
         return output
     }
 
     func idle() throws -> StageOutput {
-        let now = wallClockMilliseconds()
         let plan = plan()
-        let output = StageOutput(records: try parts.givenUp(isUsed: plan.reassembles, now))
-        guard now - lastTidy >= Self.tidyMilliseconds, !plan.pools.isEmpty else { return output }
-        lastTidy = now
+        let output = StageOutput(records: try parts.givenUp(isUsed: plan.reassembles))
+        let monotonic = monotonicMilliseconds()
+        guard monotonic - lastTidy >= Self.tidyMilliseconds, !plan.pools.isEmpty else { return output }
+        lastTidy = monotonic
         try numbers.tidy()
         return output
     }

@@ -33,10 +33,13 @@ def database_book(gateway, after):
         book.differences = [f"{one.get('msgid') or one['username']}: {one['what']}" for one in json.loads(report.stdout)["differences"]]
     book.open_reports = gateway.one("SELECT count(*) FROM open_dlr WHERE closed_at IS NULL AND msgid > %s", (after,))
     book.parked = gateway.one("SELECT count(*) FROM parked_delivery")
-    # Those that closed an entry have done their work, and are tidied up later.
-    book.early_receipts = gateway.one(
-        "SELECT count(*) FROM early_receipt e WHERE NOT EXISTS (SELECT FROM open_dlr o WHERE o.closed_by = e.source)")
+    book.early_receipts = unmatched_receipts(gateway)
     return book
+
+
+def unmatched_receipts(gateway):
+    """Receipts that wait for their message. Those that closed an entry have done their work, and are tidied up later."""
+    return gateway.one("SELECT count(*) FROM early_receipt e WHERE NOT EXISTS (SELECT FROM open_dlr o WHERE o.closed_by = e.source)")
 
 
 def unfinished(gateway, after):

@@ -13,7 +13,7 @@ sys.path[:0] = [str(Path(__file__).resolve().parents[1] / folder) for folder in 
 from gateway import ROOT, Gateway, executable, wait_for  # noqa: E402
 
 from audit import Allowed, audit, merged  # noqa: E402
-from books import Queues, database_book, unfinished  # noqa: E402
+from books import Queues, database_book, unfinished, unmatched_receipts  # noqa: E402
 from load import Load  # noqa: E402
 from proxy import Link  # noqa: E402
 from scripted_smsc import ScriptedSMSC  # noqa: E402
@@ -105,6 +105,9 @@ class Plant:
         if not further:
             self.smsc.book.sightings.clear()
             self.smsc.book.broken.clear()
+            self.smsc.book.repeated_receipts = 0
+            # Receipts for nobody stay for an hour.
+            self.early_before = unmatched_receipts(self.gateway)
             self.before = self.gateway.one("SELECT coalesce(max(msgid), 0) FROM routelog")
         load = Load(self.gateway.base + 30, f"t{self.tags}", **settings)
         self.loads.append(load)
@@ -249,8 +252,15 @@ class Plant:
             load.stop()
             self.loads.remove(load)
         database = database_book(self.gateway, self.before)
+        database.early_receipts = max(0, database.early_receipts - self.early_before)
         database.dead_letters = self.queues.length("sms.dead")
         return audit(merged(load.book for load in loads), self.smsc.book, database, self.queues.waiting(), allowed)
+
+    def kept_unanswered(self, load):
+        """Texts that a load got no answer to and that the gateway has all the same: their client hands them in again. Asked after `check`."""
+        rows = self.gateway.sql(
+            "SELECT body FROM messagebody WHERE msgid > %s AND body = ANY(%s)", (self.before, sorted(load.book.unknown)))
+        return [text for text, in rows]
 
     def check(self, load, what, healthy=None, *, further=(), allowed=None, patience=30):
         """The audit has nothing to say, and the services were well in time; a line for the table."""

@@ -50,6 +50,8 @@ final class BrokerCore {
     var nextFetch = 0
     var groupTimer: Scheduled<Void>?
     var groupTimerDue: Int64 = .max
+    /// By transactional id.
+    var openTransactions: [String: OpenTransaction] = [:]
     let clusterID = "signalbox-local-broker"
     static let nodeID: Int32 = 1
 

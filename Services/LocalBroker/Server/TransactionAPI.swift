@@ -171,14 +171,28 @@ extension BrokerCore {
         }
     }
 
-    /// Aborts what has been open for too long, with a new epoch, so that its producer learns of it.
+    /// A transaction that the last tick found open.
+    struct OpenTransaction {
+        /// Which of its id's transactions it is: `TransactionSnapshot.started`.
+        var started: Int64
+        /// When a tick found it first, by the clock that only goes forward.
+        var since: Int64
+    }
+
+    /// Aborts what has been open for too long, with a new epoch, so that its producer learns of it. The wall clock may step; so how long
+    /// is counted by the other one, from the first tick that saw the transaction, and anew after a restart.
     func expireTransactions() {
-        let now = wallClockMilliseconds()
-        for (id, transaction) in state.transactions
-        where transaction.state == .ongoing && transaction.started + Int64(transaction.timeoutMilliseconds) < now {
+        let (monotonic, now) = (monotonic, wallClockMilliseconds())
+        var open: [String: OpenTransaction] = [:]
+        for (id, transaction) in state.transactions where transaction.state == .ongoing {
+            var seen = OpenTransaction(started: transaction.started, since: monotonic)
+            if let before = openTransactions[id], before.started == seen.started { seen.since = before.since }
+            open[id] = seen
+            guard seen.since + Int64(transaction.timeoutMilliseconds) < monotonic else { continue }
             logger.notice("a transaction took too long and is aborted", metadata: ["transaction": "\(id)"])
             let epoch = transaction.epochIsExhausted ? transaction.epoch : transaction.epoch + 1
             _ = record(.transactionEnded(id: id, commit: false, epoch: epoch, time: now), now: now)
         }
+        openTransactions = open
     }
 }
