@@ -27,6 +27,7 @@ class Submit:
         self.esm_class = body[offset]
         _, offset = c_string(body, offset + 3)
         _, offset = c_string(body, offset)
+        self.data_coding = body[offset + 2]
         length = body[offset + 4]
         self.content = body[offset + 5:offset + 5 + length]
 
