@@ -71,7 +71,7 @@ final class ProviderConnector {
         self.rows = rows
         self.board = board
         isHeld = configuration.outgoing.isHeld
-        logger = environment.logger
+        logger = environment.logger.at(configuration.trace.level?.rawValue)
         throttle = ThrottleControl(now: monotonicMilliseconds())
         ids = MessageIDKeys(configuration.outgoing, known: knownIDs)
         self.book = book

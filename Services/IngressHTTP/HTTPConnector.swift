@@ -18,7 +18,8 @@ struct HTTPConnector: Sendable {
 
     var name: String { configuration.name }
     var options: HTTPServerOptions { configuration.httpServer }
-    var logger: Logger { shared.environment.logger }
+    /// With LOGLEVEL.
+    var logger: Logger { shared.environment.logger.at(configuration.trace.level?.rawValue) }
 
     /// ACCESS.
     func allows(_ address: IPAddress) -> Bool { access.isEmpty || access.contains { $0.contains(address) } }

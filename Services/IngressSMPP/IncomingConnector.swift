@@ -17,7 +17,10 @@ struct IncomingConnector: Sendable {
 
     var name: String { configuration.name }
     var incoming: IncomingOptions { configuration.incoming }
-    var logger: Logger { shared.environment.logger }
+    /// With LOGLEVEL.
+    var logger: Logger { shared.environment.logger.at(configuration.trace.level?.rawValue) }
+    /// PDULOG
+    var logsPDUs: Bool { configuration.trace.logsPDUs ?? false }
 
     /// ACCESS.
     func allows(_ address: IPAddress) -> Bool { access.isEmpty || access.contains { $0.contains(address) } }

@@ -61,7 +61,7 @@ final class HTTPConnector {
         self.board = board
         isWhole = RequestParts(http, configuration.outgoing).isWhole
         isHeld = configuration.outgoing.isHeld
-        logger = environment.logger
+        logger = environment.logger.at(configuration.trace.level?.rawValue)
         let now = monotonicMilliseconds()
         window = HTTPConnector.window(configuration, share, now)
         limits = SendLimits(
