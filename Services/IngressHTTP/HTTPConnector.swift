@@ -17,7 +17,8 @@ struct HTTPConnector: Sendable {
 
     var name: String { configuration.name }
     var options: HTTPServerOptions { configuration.httpServer }
-    var logger: Logger { shared.environment.logger }
+    /// With LOGLEVEL.
+    var logger: Logger { shared.environment.logger.at(configuration.trace.level?.rawValue) }
 }
 
 /// What all connectors of this instance share.

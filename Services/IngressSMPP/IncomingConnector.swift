@@ -16,7 +16,10 @@ struct IncomingConnector: Sendable {
 
     var name: String { configuration.name }
     var incoming: IncomingOptions { configuration.incoming }
-    var logger: Logger { shared.environment.logger }
+    /// With LOGLEVEL.
+    var logger: Logger { shared.environment.logger.at(configuration.trace.level?.rawValue) }
+    /// PDULOG
+    var logsPDUs: Bool { configuration.trace.logsPDUs ?? false }
 
     /// The id that a client is given for a message.
     func reference(_ msgid: Int64) -> String {

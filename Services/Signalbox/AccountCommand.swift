@@ -129,7 +129,10 @@ struct AccountCommand: ParsableCommand {
                 guard problems.isEmpty else { throw CommandFailure(problems.joined(separator: "\n")) }
                 // The columns first: where one of them has a fault nothing else is changed either.
                 if !values.isEmpty { try AccountColumns.set(connection, username: name, values: values, files: files, by: commandUser()) }
-                return try AccountStore.set(connection, username: name, changes: details.changes, by: commandUser())
+                let account = try AccountStore.set(connection, username: name, changes: details.changes, by: commandUser())
+                // Their charges counted before, perhaps.
+                for misfit in try PriceStore.misfits(connection, account: name, limit: 20) { printError("Warning: \(misfit.words)") }
+                return account
             }
             try output.print(AccountView(account, access: nil), text: "Changed account \(name).")
         }

@@ -25,9 +25,9 @@ struct RouteCommand: ParsableCommand {
         @Option(help: "Only then: \"Mo-Fr 08:00-18:00 Europe/Stockholm\".") var time: String?
         @Option(help: "Who gets a message from a phone, or pays for it when it goes out again.") var toAccount: String?
         @Option(parsing: .unconditional, help: "Between equals the smaller goes first.") var priority: Int = 0
-        @Option(help: "Share among equals; 0: only when no other is left.") var weight: Int = 1
+        @Option(parsing: .unconditional, help: "Share among equals; 0: only when no other is left.") var weight: Int = 1
         @Flag(help: "Among equals the cheapest goes first.") var leastCost = false
-        @Option(help: "Leading digits to take off the destination.") var strip: Int = 0
+        @Option(parsing: .unconditional, help: "Leading digits to take off the destination.") var strip: Int = 0
         @Option(name: .customLong("add"), help: "Digits to put before the destination.") var addPrefix: String = ""
         @Option(help: "Sender to send with.") var setSource: String?
         @Option(help: "For people.") var note: String?

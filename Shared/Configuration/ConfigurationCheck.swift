@@ -13,7 +13,7 @@ extension ConfigurationFile {
         }
         diagnostics += file.checkReferences() + checkAddresses(connectors, file) + file.routingSections().diagnostics
         diagnostics += file.checkRouting(connectors)
-        diagnostics += file.checkMoney() + file.checkLog()
+        diagnostics += file.checkMoney() + file.checkLog() + file.checkTrace()
         // Stable by line; what concerns no line comes last.
         let ordered = diagnostics.enumerated().sorted {
             ($0.element.line == 0 ? .max : $0.element.line, $0.offset) < ($1.element.line == 0 ? .max : $1.element.line, $1.offset)

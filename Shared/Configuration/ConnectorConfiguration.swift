@@ -57,7 +57,7 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var redirect: String?
     /// The peer sends delivery reports (DLR_SUPPORT; default yes for SMPP, CIMD2 and UCP, otherwise no).
     public var dlrSupport: Bool
-    /// Longest body in octets (MESSAGELENGTH); nil = the protocol's own limit.
+    /// Longest body that a client may send, in octets, header included (MESSAGELENGTH); nil = the protocol's own limit.
     public var messageLengthOctets: Int?
     /// Deducted at acceptance (DEFAULT_CHARGE), before the price is known.
     public var defaultCharge: Money?
@@ -65,6 +65,8 @@ public struct ConnectorConfiguration: Sendable, Equatable {
     public var money: MoneyOptions
     /// What the message log keeps of its messages.
     public var log: LogOptions
+    /// Its lines in the service's log.
+    public var trace: TraceOptions
     /// SMPP's system_type (SYSTEMTYPE).
     public var systemType: String
     /// ALLOWROUTE and the other keywords of routing beyond ROUTE, ROUTEDLR and REDIRECT.

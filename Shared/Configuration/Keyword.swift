@@ -64,12 +64,10 @@ struct Keyword: Sendable {
 
     /// What to do without a keyword that is not supported yet.
     private static let instead = [
-        "LOGLEVEL": ": the environment variable SIGNALBOX_LOG_LEVEL sets the level of each service",
-        "CONNECTOR_LOGLEVEL": ": the environment variable SIGNALBOX_LOG_LEVEL sets the level of each service",
         "PROFILING_THRESHOLD": ": /metrics of each service has its counters, and `message show` the times of a message",
-        "PDULOG": ": nothing is logged of single PDUs; a capture shows them",
-        "PDULOGDB": ": nothing is logged of single PDUs; a capture shows them",
+        "PDULOGDB": ": PDULOG writes a line for each PDU into the service's log",
         "PLUGIN": ": messages pass without it", "QUOTEDSUBJECT": ": e-mail is not spoken yet",
+        "DEFAULT_MSGTYPE": ": e-mail is not spoken yet",
         "DLR_TO_SAME_IP": ": a report goes to any session of its account",
     ]
 
@@ -78,7 +76,7 @@ struct Keyword: Sendable {
     static let table: [Scope: [String: Keyword]] = [
         .general: make(
             works: ["ROUTELOGDB", "DBPROFILE", "NODEID", "BLACKLIST", "WHITELIST", "ROUTING", "MAXTOTALQUEUESIZE"] + generalMoney
-                + generalLog,
+                + generalLog + generalTrace,
             needless: [
                 "BACKEND": "queues are Kafka topics", "BACKEND_DLR": "open reports are kept in PostgreSQL",
                 "PERSISTFILES": "everything is persistent", "SPOOLDIR": "everything is kept in Kafka and PostgreSQL",
@@ -88,16 +86,14 @@ struct Keyword: Sendable {
                 "CMREXPIRE": "the parts of a long message are kept together by what they have in common, not by a memory",
             ],
             notYet: [
-                "CONNECTOR_LOGLEVEL", "DEFAULT_CHARGE", "DEFAULT_CHARCODE_TEXT",
-                "DISABLE_CREDITS", "LOGLEVEL", "PDULOG", "PDULOGDB",
+                "DEFAULT_CHARGE", "DEFAULT_CHARCODE_TEXT", "DISABLE_CREDITS", "PDULOGDB",
                 "PROFILING_THRESHOLD", "USERS", "USERDB", "MAXTOTALQUEUESIZE",
             ]),
         .section(.connector): make(
             works: ConnectorKeywords.working,
-            needless: ["LOGLEVEL": "levels are set for a service, not for a connector"],
             notYet: [
                 "SUBADDRESS", "USERS", "ACCESS", "BLACKLIST", "WHITELIST", "XAUTH", "XAUTHUSERNAME", "XAUTHPASSWORD", "SSL",
-                "SSL_KEYFILE", "MESSAGELENGTH", "ROUTE", "ROUTEDLR", "ALLOWROUTE", "REDIRECT", "NODLR", "DLR_TO_SAME_IP",
+                "SSL_KEYFILE", "ROUTE", "ROUTEDLR", "ALLOWROUTE", "REDIRECT", "NODLR", "DLR_TO_SAME_IP",
                 "DEFAULT_MSGTYPE", "DEFAULT_SMSCOP", "DEFAULT_CHARCODE_TEXT", "DEFAULT_CHARGE", "QUOTEDSUBJECT",
                 "DISABLE_UCS2_DOWNGRADE", "ENABLE_UCS2_UPGRADE",
                 "ADDRTON", "ADDRNPI", "ADDRESSRANGE", "FORCE_SOURCEADDR", "FORCE_DESTADDR", "DEFAULT_SOURCEADDR",

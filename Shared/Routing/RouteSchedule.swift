@@ -36,7 +36,11 @@ public struct RouteSchedule: Sendable, Hashable, CustomStringConvertible {
         for (index, part) in parts.enumerated() {
             var words = part.split(separator: " ")
             if index == parts.count - 1, words.count > 1, let last = words.last, Self.range(last) == nil {
-                guard let named = TimeZone(identifier: String(last)) else { throw Fault(description: "unknown time zone \(last)") }
+                guard let named = TimeZone(identifier: String(last)) else {
+                    throw Fault(
+                        description: last.contains(where: \.isNumber)
+                            ? "write a time as Mo-Fr 08:00-18:00 Europe/Stockholm, not \(text)" : "unknown time zone \(last)")
+                }
                 zone = named
                 words.removeLast()
             }

@@ -11,6 +11,11 @@ public enum MessageReader {
     public struct Refusal: Error, Equatable {
         public var status: CommandStatus
         public var reason: String
+
+        public init(status: CommandStatus, reason: String) {
+            self.status = status
+            self.reason = reason
+        }
     }
 
     /// - Parameters:

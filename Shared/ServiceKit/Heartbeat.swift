@@ -2,8 +2,9 @@ import Database
 import Foundation
 import Logging
 import ServiceLifecycle
+import Store
 
-/// Writes this instance's row of `service_instance` every second, for `signalbox status` and for the portal.
+/// Writes this instance's row of `service_instance` every second, for `signalbox status` and for the portal; and takes up LOGLEVEL.
 struct Heartbeat: Service {
     let environment: ServiceEnvironment
     let health: Health
@@ -31,13 +32,15 @@ struct Heartbeat: Service {
 
     private func beat(_ database: Database, state: String, detail: String) async throws {
         let environment = environment
-        _ = try await database.run { connection in
-            try connection.execute(
+        let level = try await database.run { connection in
+            _ = try connection.execute(
                 Heartbeat.sql,
                 [
                     .text(environment.service), .text(environment.instance), .int(Int64(ProcessInfo.processInfo.processIdentifier)),
                     .text(state), .text(String(detail.prefix(500))), .text(environment.httpPort.map { "http port \($0)" } ?? ""),
                 ])
+            return try ConnectorStore.serviceLogLevel(connection)
         }
+        ServiceLogLevel.follow(level)
     }
 }

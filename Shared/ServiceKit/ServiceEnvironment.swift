@@ -13,7 +13,7 @@ public import Logging
 /// | `SIGNALBOX_INSTANCE` | stable name of this instance; default `<service>-0` |
 /// | `SIGNALBOX_HTTP_PORT` | port of `/healthz`, `/readyz`, `/metrics` on loopback or the pod; 0 = any free; unset = none |
 /// | `SIGNALBOX_PORT_OFFSET` | added to the ports that clients connect to, for several instances on one machine; default 0 |
-/// | `SIGNALBOX_LOG_LEVEL` | trace, debug, info (default), notice, warning, error |
+/// | `SIGNALBOX_LOG_LEVEL` | trace, debug, info, notice, warning, error; unset = as LOGLEVEL of the configuration says, else info |
 public struct ServiceEnvironment: Sendable {
     public var service: String
     public var instance: String
@@ -55,10 +55,9 @@ public struct ServiceEnvironment: Sendable {
                 faults.append("SIGNALBOX_PORT_OFFSET is no number: \(text)")
             }
         }
-        var level = Logger.Level.info
         if let text = variables["SIGNALBOX_LOG_LEVEL"], !text.isEmpty {
             if let parsed = Logger.Level(rawValue: text.lowercased()) {
-                level = parsed
+                ServiceLogLevel.fix(parsed)
             } else {
                 faults.append("SIGNALBOX_LOG_LEVEL is unknown: \(text)")
             }
@@ -68,7 +67,7 @@ public struct ServiceEnvironment: Sendable {
             faults.append("\(error)")
         }
         guard faults.isEmpty else { throw ServiceError(faults.joined(separator: "; ")) }
-        logger = makeLogger(service, level: level)
+        logger = makeServiceLogger(service)
         bus = BusConfiguration(bootstrap: kafka, clientID: instance, properties: properties, logger: logger)
     }
 }

@@ -21,8 +21,19 @@ public enum ConnectorStore {
                 connectors[index].defaultCharge = charge
             }
         }
+        let level = try general(connection, "CONNECTOR_LOGLEVEL").flatMap { LogLevel(word: $0) }
+        let logsPDUs = try general(connection, "PDULOG").map { !["0", "no", "false", "off"].contains($0.lowercased()) }
+        for index in connectors.indices {
+            connectors[index].trace.level = connectors[index].trace.level ?? level
+            connectors[index].trace.logsPDUs = connectors[index].trace.logsPDUs ?? logsPDUs
+        }
         try ConnectorControl.apply(connection, to: &connectors)
         return (connectors, diagnostics)
+    }
+
+    /// LOGLEVEL outside all sections, as our word for it (`debug`); nil where it is not set.
+    public static func serviceLogLevel(_ connection: Connection) throws(DatabaseError) -> String? {
+        try general(connection, "LOGLEVEL").flatMap { LogLevel(word: $0) }?.rawValue
     }
 
     /// A general option as it is written, the last one where there are several; nil where it is not set, empty where it has no value.

@@ -130,9 +130,9 @@ struct Unreadable: Error, CustomStringConvertible {
     }
 
     @Test func `a keyword that is not supported says what to do instead`() {
-        let found = Self.check("LOGLEVEL=DEBUG\nPDULOG\nPROFILING_THRESHOLD=0.5\n")
-        #expect(found.map(\.line) == [1, 2, 3] && found.allSatisfy { $0.severity == .warning })
-        #expect(found[0].message.contains("SIGNALBOX_LOG_LEVEL") && found[2].message.contains("/metrics"))
+        let found = Self.check("PDULOGDB\nPROFILING_THRESHOLD=0.5\n")
+        #expect(found.map(\.line) == [1, 2] && found.allSatisfy { $0.severity == .warning })
+        #expect(found[0].message.contains("PDULOG writes") && found[1].message.contains("/metrics"))
     }
 
     @Test func `lists of addresses are read as EMG writes them`() {

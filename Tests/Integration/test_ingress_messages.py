@@ -100,6 +100,31 @@ def test_data_sm_carries_its_text_in_message_payload(gateway):
     session.socket.close()
 
 
+def test_a_connector_logs_its_pdus_without_texts_and_limits_their_length(gateway):
+    """LOGLEVEL, PDULOG and MESSAGELENGTH of a connector."""
+    account, log = new_account(gateway), gateway.data / "log" / "ingress-smpp.log"
+    _, port = add_connector(gateway, PDULOG=1, LOGLEVEL="INFO", MESSAGELENGTH=20)
+    session = bind(port, account)
+    assert ask(session, SUBMIT_SM, 7_001, submit_body(text=b"secret 4711", destination="46701000044"))[0] == OK
+    assert ask(session, SUBMIT_SM, 7_002, submit_body(text=b"x" * 21))[0] == 0x01
+    payload = submit_body(text=b"") + struct.pack(">HH", 0x0424, 21) + b"y" * 21
+    assert ask(session, SUBMIT_SM, 7_003, payload)[0] == 0x01
+    lines = wait_for(
+        "all are logged", lambda: (lambda found: found if len(found) >= 6 else None)(
+            [line for line in log.read_text().splitlines() if " PDU " in line and "sequence 700" in line]), 20)
+    assert any("received" in line and "submit_sm, sequence 7001" in line and "to 1.1:4670100****" in line for line in lines)
+    assert any("sent" in line and "submit_sm_resp, sequence 7002, ESME_RINVMSGLEN" in line for line in lines)
+    assert not any(secret in line for line in lines for secret in ("4711", "46701000044", "xxx", "yyy"))
+    assert not any("secret" in line for line in log.read_text().splitlines() if " PDU " in line), "the password, or a text"
+    session.socket.close()
+    # Without the keyword nothing of the kind is written.
+    session = bind(gateway.smpp_port, account)
+    assert ask(session, SUBMIT_SM, 7_004, submit_body(text=b"x" * 21))[0] == OK
+    receive_deliveries(session, 1)
+    assert "sequence 7004" not in log.read_text()
+    session.socket.close()
+
+
 # query_sm, cancel_sm, replace_sm
 
 

@@ -90,6 +90,48 @@ def test_vendors_parameters_of_a_receipt_reach_the_client(gateway, provider, ses
     assert gateway.one("SELECT destaddr FROM routelog WHERE msgid = %s", (int(identity),)) == PREFIX + "1"
 
 
+# 3GPP TS 23.038: what stands behind ESC (A.2.1), and what stands in place of the default table's characters (A.3.1).
+TURKISH_SINGLE = {0x47: "Ğ", 0x49: "İ", 0x53: "Ş", 0x63: "ç", 0x65: "€", 0x67: "ğ", 0x69: "ı", 0x73: "ş"}
+TURKISH_LOCKING = {0x04: "€", 0x07: "ı", 0x0B: "Ğ", 0x0C: "ğ", 0x1C: "Ş", 0x1D: "ş", 0x40: "İ", 0x60: "ç"}
+
+
+def turkish(octets):
+    """The text of a message whose header names a Turkish table, as its recipient's phone reads it."""
+    length, element, _, language = octets[:4]
+    assert (length, language) == (3, 1)
+    locked = TURKISH_LOCKING if element == 0x25 else {0x04: "è"}
+    text, places = "", iter(octets[4:])
+    for octet in places:
+        text += TURKISH_SINGLE[next(places)] if octet == 0x1B else locked.get(octet, chr(octet))
+    return element, text
+
+
+def submit_unicode(session, sequence, text):
+    body = submit_body(text=text.encode("utf-16-be"), destination=PREFIX + "1")
+    place = len(body) - 3 - len(text.encode("utf-16-be"))
+    status, answer = ask(session, SUBMIT_SM, sequence, body[:place] + bytes([8]) + body[place + 1:])
+    assert status == OK
+    return text_of(answer)
+
+
+def test_turkish_leaves_in_seven_bits_with_its_table_named(gateway, session, provider):
+    text = "Sayın abone, şifreniz 4711. Bu şifreyi kimseyle paylaşmayınız, bağlantı açık kalmasın."
+    configure(gateway, provider.port)
+    submit_unicode(session, 5, text)
+    wait_for("it is with the provider, in two parts", lambda: len(provider.submits) == 2, 20)
+    assert all(one.data_coding == 8 for one in provider.submits)
+    configure(gateway, provider.port, NATIONALLANGUAGES="turkish,spanish")
+    identity = submit_unicode(session, 6, text)
+    # The locking table lacks è: there only the shift helps.
+    submit_unicode(session, 7, "crème, ışık")
+    wait_for("they are with the provider", lambda: len(provider.submits) == 4, 20)
+    assert all(one.esm_class & 0x40 and one.data_coding == 0 for one in provider.submits[2:])
+    assert {turkish(one.content) for one in provider.submits[2:]} == {(0x25, text), (0x24, "crème, ışık")}
+    wait_for("it is charged as one part", lambda: gateway.sql(
+        "SELECT 1 FROM routelog WHERE msgid = %s AND charge = (SELECT charge FROM price WHERE priceid = charge_price_id)",
+        (int(identity),)), 20)
+
+
 def test_how_ids_are_written_is_not_forgotten_with_a_restart(gateway, session):
     smsc = Provider(gateway, "hexadecimal", 2).start("--id-format", "hex", "--receipt-id-format", "decimal")
     try:

@@ -19,6 +19,8 @@ final class ProviderHandler: ChannelInboundHandler {
     /// The provider opened the connection: we bind, as receiver, when its outbind has come (SMPP 3.4, 2.2.1).
     private let awaitsOutbind: Bool
     private let onEnd: (_ wasBound: Bool, _ why: String) -> Void
+    /// PDULOG
+    private let logsPDUs: Bool
     private var framer = Framer()
     private var session: Session<Slot>
     private var out = ByteBuffer()
@@ -35,6 +37,7 @@ final class ProviderHandler: ChannelInboundHandler {
         onEnd: @escaping (_ wasBound: Bool, _ why: String) -> Void
     ) {
         self.connector = connector
+        logsPDUs = connector.configuration.trace.logsPDUs ?? false
         self.index = index
         self.address = address
         self.awaitsOutbind = awaitsOutbind
@@ -101,6 +104,7 @@ final class ProviderHandler: ChannelInboundHandler {
         framer.append(&incoming)
         let now = monotonicMilliseconds()
         while session.state != .closed, let framed = framer.next() {
+            if logsPDUs, case .pdu(let pdu) = framed { trace(pdu, "received") }
             switch framed {
             case .malformedRequest(_, _, let error), .malformedResponse(_, _, let error):
                 connector.logger.warning("malformed PDU from the provider", metadata: log(["error": "\(error)"]))
@@ -151,7 +155,13 @@ final class ProviderHandler: ChannelInboundHandler {
         out = context.channel.allocator.buffer(capacity: 0)
     }
 
+    /// PDULOG
+    private func trace(_ pdu: PDU, _ way: String) {
+        connector.logger.info("PDU", metadata: log(["way": "\(way)", "pdu": "\(pdu.summary)"]))
+    }
+
     private func write(_ pdu: PDU) {
+        if logsPDUs { trace(pdu, "sent") }
         do {
             try pdu.encode(into: &out)
         } catch {

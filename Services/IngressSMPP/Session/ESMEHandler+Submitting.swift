@@ -100,6 +100,12 @@ extension ESMEHandler {
     }
 
     private func read(_ submit: SubmitSm, _ account: Account, now: Int64) throws(MessageReader.Refusal) -> ShortMessage {
+        if let most = connector.configuration.messageLengthOctets {
+            let octets = max(submit.shortMessage.count, submit.tlvs.messagePayload?.count ?? 0)
+            guard octets <= most else {
+                throw MessageReader.Refusal(status: .invalidMessageLength, reason: "\(octets) octets, and MESSAGELENGTH is \(most)")
+            }
+        }
         var message = try MessageReader.message(from: submit, now: now)
         message.msgid = connector.shared.ids.next(now: now)
         if !connector.configuration.smpp.usesPriority { message.priority = 0 }

@@ -156,6 +156,7 @@ final class ESMEHandler: ChannelInboundHandler {
     }
 
     func write(_ pdu: PDU) {
+        if connector.logsPDUs { trace(pdu, "sent") }
         do {
             try pdu.encode(into: &out)
         } catch {
@@ -184,7 +185,13 @@ final class ESMEHandler: ChannelInboundHandler {
 
     // MARK: The session
 
+    /// PDULOG
+    private func trace(_ pdu: PDU, _ way: String) {
+        connector.logger.info("PDU", metadata: log(["way": "\(way)", "pdu": "\(pdu.summary)"]))
+    }
+
     private func received(_ framed: Framed, now: Int64) {
+        if connector.logsPDUs, case .pdu(let pdu) = framed { trace(pdu, "received") }
         switch framed {
         case .malformedRequest(let command, _, let error):
             IngressMetrics.malformed.add()

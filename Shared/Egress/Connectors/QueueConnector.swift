@@ -25,7 +25,7 @@ public struct ConnectorSetup: Sendable {
         self.eventLoop = eventLoop
         self.board = board
         self.book = book
-        logger = context.environment.logger
+        logger = context.environment.logger.at(configuration.trace.level?.rawValue)
         health = context.health
     }
 }
