@@ -19,7 +19,9 @@ public final class Connection {
     ///   - applicationName: shown in `pg_stat_activity`.
     ///   - statementTimeoutMilliseconds: after which the server gives a statement up; 0 = never.
     ///   - silenceMilliseconds: after which a call that the server has not answered ends with an error of kind `.connection`; 0 = never.
-    ///     What is not to fail, however slow the disk, gets much more than it should ever need.
+    ///     What is not to fail, however slow the disk, gets much more than it should ever need. After half of it the server ends a
+    ///     transaction of ours that it hears no more of: otherwise, where neither side learns that the way between them is gone, it would
+    ///     keep its locks, and our next connection would wait for them in vain.
     ///   - plans: `.byIndex` for a connection that lives long.
     /// - Throws: `DatabaseError` of kind `.connection`, or `.usage` for a URL that cannot be read.
     public init(
@@ -51,6 +53,7 @@ public final class Connection {
             """
             SET TimeZone = 'UTC'; SET DateStyle = 'ISO'; SET bytea_output = 'hex'; SET standard_conforming_strings = on;
             SET client_min_messages = warning; SET statement_timeout = \(max(0, statementTimeoutMilliseconds));
+            SET idle_in_transaction_session_timeout = \(max(0, silenceMilliseconds / 2));
             \(plans.settings)
             """)
     }

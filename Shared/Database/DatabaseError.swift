@@ -34,12 +34,13 @@ public struct DatabaseError: Error, Sendable, CustomStringConvertible, CustomDeb
 
     /// Whether the same work can succeed when it is begun anew (on a new connection where `kind` is
     /// `.connection`): lost connections, serialization failures, deadlocks, a server that stops or starts, that has no room on its disk
-    /// or no memory left (class 53), that cannot read or write (class 58), or that is a standby for the moment (25006).
+    /// or no memory left (class 53), that cannot read or write (class 58), that is a standby for the moment (25006), or that has heard
+    /// nothing more of our transaction (25P03).
     public var isRetriable: Bool {
         if kind == .connection { return true }
         guard kind == .server, let sqlState else { return false }
         switch sqlState {
-        case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25006": return true
+        case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57P05", "25006", "25P03": return true
         default: return ["08", "53", "58"].contains { sqlState.hasPrefix($0) }
         }
     }
@@ -47,7 +48,7 @@ public struct DatabaseError: Error, Sendable, CustomStringConvertible, CustomDeb
     /// Whether the connection can no longer be used.
     public var isConnectionLost: Bool {
         switch sqlState {
-        case "57P01", "57P02", "57P03", "57P05": true
+        case "57P01", "57P02", "57P03", "57P05", "25P03": true
         default: kind == .connection || (sqlState?.hasPrefix("08") ?? false)
         }
     }

@@ -200,6 +200,20 @@ import TestSupport
         }
     }
 
+    @Test func `a transaction that nobody goes on with gives its locks back`() throws {
+        let left = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 500)
+        try left.script("BEGIN; SELECT pg_advisory_xact_lock(2026)")
+        // Waits until the server has ended the other's.
+        try connection.query("SELECT pg_advisory_lock(2026)")
+        try connection.query("SELECT pg_advisory_unlock(2026)")
+        do {
+            _ = try left.query("SELECT 1")
+            Issue.record("it has lost its transaction and goes on")
+        } catch {
+            #expect(error.isConnectionLost && error.isRetriable)
+        }
+    }
+
     @Test("a statement past its timeout is given up") func timeout() throws {
         let hasty = try Connection(url: url, applicationName: "tests", statementTimeoutMilliseconds: 50)
         do {

@@ -11,8 +11,8 @@ typealias TestSession = Session<Int>
         bindTimeoutMilliseconds: 5_000, responseTimeoutMilliseconds: 30_000, enquireLinkIntervalMilliseconds: 60_000,
         enquireLinkTimeoutMilliseconds: 10_000, unbindTimeoutMilliseconds: 2_000, window: 4, incomingWindow: 3)
 
-    private static func smsc(_ kind: BindKind = .transceiver) -> TestSession {
-        var session = TestSession(role: .smsc, configuration: self.configuration, now: 0)
+    private static func smsc(_ kind: BindKind = .transceiver, _ configuration: SessionConfiguration = configuration) -> TestSession {
+        var session = TestSession(role: .smsc, configuration: configuration, now: 0)
         _ = session.received(.pdu(PDU(.bind(Bind(kind: kind, systemID: "a", password: "b")), sequenceNumber: 1)), now: 0)
         _ = session.bindAnswered(.ok, response: BindResp(kind: kind, systemID: "smsc"), now: 0)
         return session
@@ -259,6 +259,26 @@ typealias TestSession = Session<Int>
         #expect(session.timerFired(now: 20).action == .write(PDU(.unbind, sequenceNumber: 3)))
         #expect(session.received(.pdu(PDU(.unbindResp, sequenceNumber: 3)), now: 30) == .close(.unbound))
         #expect(session.ended() == [])
+    }
+
+    @Test func `what comes before our unbind is taken for a while, and nothing after it`() {
+        var configuration = Self.configuration
+        configuration.drainIntakeMilliseconds = 500
+        var session = Self.smsc(.transceiver, configuration)
+        func submit(_ number: UInt32) -> PDU { PDU(Self.message, sequenceNumber: number) }
+        func refusal(of number: UInt32) -> SessionAction<Int> {
+            .write(.response(to: .submitSm, sequenceNumber: number, commandStatus: .messageQueueFull))
+        }
+        #expect(session.received(.pdu(submit(2)), now: 0) == .deliver(submit(2)))
+        #expect(session.unbind(now: 10) == .none)
+        #expect(session.received(.pdu(submit(3)), now: 509) == .deliver(submit(3)))
+        #expect(!session.isReadyToEnd)
+        #expect(session.received(.pdu(submit(4)), now: 510) == refusal(of: 4))
+        session.requestsAnswered(2)
+        #expect(session.isReadyToEnd)
+        #expect(session.timerFired(now: 520).action == .write(PDU(.unbind, sequenceNumber: 1)))
+        #expect(!session.isReadyToEnd)
+        #expect(session.received(.pdu(submit(5)), now: 530) == refusal(of: 5))
     }
 
     @Test func `our unbind waits until the peer has its answers, but not for ever`() {

@@ -19,6 +19,8 @@ final class ESMEHandler: ChannelInboundHandler {
 
     /// How often the session's timers are looked at.
     private static let tick = TimeAmount.milliseconds(500)
+    /// Of a session that we end, what its client hands in is taken until all is answered, but no longer than this.
+    private static let drainIntakeMilliseconds: Int64 = 1_000
 
     let connector: IncomingConnector
     let remote: IPAddress
@@ -64,6 +66,7 @@ final class ESMEHandler: ChannelInboundHandler {
             configuration.enquireLinkIntervalMilliseconds = Int64(connector.configuration.keepaliveSeconds) * 1_000
         }
         configuration.idleTimeoutMilliseconds = Int64(connector.configuration.idleTimeoutSeconds) * 1_000
+        configuration.drainIntakeMilliseconds = ESMEHandler.drainIntakeMilliseconds
         session = Session(role: .smsc, configuration: configuration, now: monotonicMilliseconds())
     }
 
@@ -132,6 +135,11 @@ final class ESMEHandler: ChannelInboundHandler {
     }
 
     private func timerFired() {
+        lookAtTimers()
+        flush()
+    }
+
+    private func lookAtTimers() {
         let now = monotonicMilliseconds()
         guard let deadline = session.nextDeadline, deadline <= now else { return }
         // What we do not read is no silence of the client's.
@@ -139,13 +147,14 @@ final class ESMEHandler: ChannelInboundHandler {
         let outcome = session.timerFired(now: now)
         for order in outcome.timedOut { answers.append(DeliveryAnswer(order: order, status: nil)) }
         perform(outcome.action, now: now)
-        flush()
     }
 
     /// Unless a read cycle is under way, whose end does it.
     func flushOutsideReading() { if !isReading { flush() } }
 
     func flush() {
+        // Its last answer goes out with this, and right behind it unbind, or the answer to the client's.
+        if session.isReadyToEnd { lookAtTimers() }
         if !answers.isEmpty {
             connector.delivery.answered(number, answers)
             answers.removeAll(keepingCapacity: true)

@@ -82,11 +82,12 @@ extension Session {
             if self.isBind(command) { return .alreadyBound }
             guard Permissions.allows(command, from: self.role.peer, in: kind) else { return .invalidBindStatus }
             if self.configuration.enforcesVersion, !self.agreedVersion.has(command) { return .invalidCommandID }
-            // While we drain, the peer is to take its next request elsewhere.
-            if case .draining = self.state { return .messageQueueFull }
+            // We drain, and the peer gave us no pause: it is to take its next request elsewhere.
+            if case .draining = self.state, self.lastReceived >= self.intakeDeadline { return .messageQueueFull }
             return nil
         case .unbinding:
-            // It crossed our unbind on its way: a request that was permitted until then is to be made elsewhere, or later.
+            // It crossed our unbind on its way: a request that was permitted until then is to be made elsewhere, or later. It is not
+            // taken: the peer may close as soon as it has answered our unbind, miss our answer, and make it again.
             return Permissions.allows(command, from: self.role.peer, in: .transceiver) ? .messageQueueFull : .invalidBindStatus
         case .peerUnbinding, .closed:
             return .invalidBindStatus

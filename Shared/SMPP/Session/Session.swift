@@ -53,6 +53,8 @@ public struct Session<Context> {
     var lastReceived: Int64
     /// Until when a bind must be there or be answered, or an unbind done.
     var phaseDeadline: Int64?
+    /// While we drain: until when the peer's requests are taken.
+    var intakeDeadline: Int64 = 0
     var bindSequenceNumber: UInt32 = 0
     var unbindSequenceNumber: UInt32 = 0
     var enquireLink: (sequenceNumber: UInt32, sentAt: Int64)?
@@ -203,12 +205,23 @@ public struct Session<Context> {
     /// Nobody owes an answer, neither the peer to us nor we to the peer.
     var isQuiet: Bool { self.window.isEmpty && self.unansweredRequests == 0 }
 
+    /// Whether what held back our unbind, or our answer to the peer's, is done: ``timerFired(now:)`` goes on at once.
+    public var isReadyToEnd: Bool {
+        switch self.state {
+        case .draining: self.isQuiet
+        case .peerUnbinding: self.unansweredRequests == 0
+        case .open, .binding, .bound, .unbinding, .closed: false
+        }
+    }
+
     /// Starts to end the session in order: waits for the answers to our requests and for ours to the peer's, then sends unbind: a peer
-    /// that has its answers hands nothing in twice. From here on requests are refused on both sides; ``nextDeadline`` says when to come back.
+    /// that has its answers hands nothing in twice. From here on nothing can be requested, and what the peer requests is refused soon
+    /// (``SessionConfiguration/drainIntakeMilliseconds``); ``nextDeadline`` and ``isReadyToEnd`` say when to come back.
     public mutating func unbind(now: Int64) -> SessionAction<Context> {
         switch self.state {
         case .bound(let kind):
             self.phaseDeadline = now + self.configuration.unbindTimeoutMilliseconds
+            self.intakeDeadline = now + self.configuration.drainIntakeMilliseconds
             guard self.isQuiet else {
                 self.state = .draining(kind)
                 return .none

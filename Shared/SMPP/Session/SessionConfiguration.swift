@@ -12,6 +12,9 @@ public struct SessionConfiguration: Sendable, Equatable {
     public var idleTimeoutMilliseconds: Int64
     /// From our wish to unbind, or the peer's, to the end, come what may.
     public var unbindTimeoutMilliseconds: Int64
+    /// From our wish to unbind: how long the peer's requests are still taken where answers are due, to us or by us, before unbind can be
+    /// sent. After it, and after unbind, they are refused with ESME_RMSGQFUL. 0: refused at once.
+    public var drainIntakeMilliseconds: Int64
     /// How many requests of ours may wait for their answer (enquire_link and unbind do not count). At least 1.
     public var window: Int
     /// How many requests of the peer may wait for ours. Beyond it they are refused with `overloadStatus`. At least 1.
@@ -24,8 +27,8 @@ public struct SessionConfiguration: Sendable, Equatable {
     public init(
         bindTimeoutMilliseconds: Int64 = 10_000, responseTimeoutMilliseconds: Int64 = 60_000,
         enquireLinkIntervalMilliseconds: Int64 = 60_000, enquireLinkTimeoutMilliseconds: Int64 = 10_000,
-        idleTimeoutMilliseconds: Int64 = 0, unbindTimeoutMilliseconds: Int64 = 5_000, window: Int = 100,
-        incomingWindow: Int = 1_000, overloadStatus: CommandStatus = .throttled, enforcesVersion: Bool = false
+        idleTimeoutMilliseconds: Int64 = 0, unbindTimeoutMilliseconds: Int64 = 5_000, drainIntakeMilliseconds: Int64 = 0,
+        window: Int = 100, incomingWindow: Int = 1_000, overloadStatus: CommandStatus = .throttled, enforcesVersion: Bool = false
     ) {
         self.enforcesVersion = enforcesVersion
         self.bindTimeoutMilliseconds = bindTimeoutMilliseconds
@@ -34,6 +37,7 @@ public struct SessionConfiguration: Sendable, Equatable {
         self.enquireLinkTimeoutMilliseconds = enquireLinkTimeoutMilliseconds
         self.idleTimeoutMilliseconds = idleTimeoutMilliseconds
         self.unbindTimeoutMilliseconds = unbindTimeoutMilliseconds
+        self.drainIntakeMilliseconds = drainIntakeMilliseconds
         self.window = window
         self.incomingWindow = incomingWindow
         self.overloadStatus = overloadStatus
