@@ -16,9 +16,6 @@ from provider import PythonProvider
 #: messages of the test with good and bad endpoints; many of them need longer
 WEBHOOKS = int(os.environ.get("SIGNALBOX_WEBHOOKS", 400))
 MAX_AGE = 4 if WEBHOOKS <= 400 else 120
-#: seconds within which 99 % of a good endpoint's reports come to it, however bad the others are. A bad one may take room from others for
-#: 5 s, and a second passes until that is seen (docs/http.md); the rest is for the machine's own work, of which a busy one has more.
-IN_TIME = 30 if WEBHOOKS <= 400 else 10
 
 
 @pytest.fixture(scope="module")
@@ -353,20 +350,28 @@ def test_slow_failing_and_dying_endpoints_harm_nobody(gateway, port, endpoint):
     urls = {name: endpoint.url(f"/{name}") for name in accounts}
     urls["dead"] = dead.url("/good")
     dead.close()
-    ids = {}
-    for name in ("dead", "fail", "slow", "good"):
-        ids[name] = []
+
+    def send(name, url):
+        sent = []
         for first in range(0, count, 1_000):
             numbers = range(first, min(count, first + 1_000))
-            answer = accounts[name].send(
-                {"messages": [{"to": f"4670{n:07}", "text": f"{name} {n}", "callback_url": urls[name]} for n in numbers]})
-            ids[name] += [one["id"] for one in answer.json["messages"]]
-    good = endpoint.wait("/good", count, 60 + count / 20)
-    assert sorted(one.json["message_id"] for one in good) == sorted(ids["good"])
-    late = sorted(one.lateness for one in good)
-    p99 = late[len(late) * 99 // 100 - 1]
-    print(f"good endpoint: {len(late)} reports, half within {late[len(late) // 2]:.2f} s, 99 % within {p99:.2f} s, all within {late[-1]:.2f} s")
-    assert p99 <= IN_TIME
+            answer = accounts[name].send({"messages": [{"to": f"4670{n:07}", "text": f"{name} {n}", "callback_url": url} for n in numbers]})
+            sent += [one["id"] for one in answer.json["messages"]]
+        return sent
+
+    def p99(path, sent):
+        """Seconds from a report's making within which 99 % of them came to a good endpoint; each has come."""
+        reports = endpoint.wait(path, count, 60 + count / 10)
+        assert sorted(one.json["message_id"] for one in reports) == sorted(sent)
+        late = sorted(one.lateness for one in reports)
+        print(f"\n{path}: {count} reports, half within {late[count // 2]:.2f} s, 99 % within {late[count * 99 // 100 - 1]:.2f} s")
+        return late[count * 99 // 100 - 1]
+
+    alone = p99("/alone", send("good", endpoint.url("/alone")))
+    ids = {name: send(name, urls[name]) for name in ("dead", "fail", "slow", "good")}
+    # A bad endpoint may take room from others for 5 s, and a second or two pass until that is seen and they are read on (docs/http.md).
+    # The rest is this machine's work, whatever it can do: four times as many requests to make, besides those that are tried again.
+    assert p99("/good", ids["good"]) <= 10 + 5 * alone
     names = {name: client.ask("GET", "/v1/balance").json["account"] for name, client in accounts.items()}
 
     def parked(name):
