@@ -90,6 +90,9 @@ bench-routelog: deps ## measure the message log against a bare COPY of the same 
 bench-egress: build venv ## measure how near the egress comes to window x sessions / round trip
 	.venv/bin/python Tests/Benchmarks/egress_bench.py --signalbox $(RELEASE)
 
+bench-egress-http: build venv ## measure how fast a provider with an HTTP API is sent to
+	.venv/bin/python Tests/Benchmarks/egress_http_bench.py --signalbox $(RELEASE)
+
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)
 
