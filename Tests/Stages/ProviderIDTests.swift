@@ -256,14 +256,14 @@ import Testing
         let output = try bench.transform.process([StageFixtures.record(Topics.receipts, 99, try #require(receipts.first))])
         #expect(try StageFixtures.records(ShortMessage.self, of: output, to: Topics.queue("in")).map(\.report.status) == [.expired])
         // Closed by that, it is kept for an hour, and forgotten then.
-        func left(after interval: String) throws -> Int64 {
+        func kept(after interval: String) throws -> Int64 {
             _ = try bench.connection.execute("UPDATE open_dlr_due SET due = due - interval '\(interval)'")
             _ = try bench.connection.execute("UPDATE open_dlr SET closed_at = closed_at - interval '\(interval)'")
             try Sweep.run(bench.connection, orphanSeconds: 3_600).afterCommit?()
             return try bench.connection.query("SELECT count(*) FROM open_dlr")[0].int(0)
         }
-        #expect(try left(after: "59 minutes") == 1)
-        #expect(try left(after: "61 seconds") == 0)
+        #expect(try kept(after: "59 minutes") == 1)
+        #expect(try kept(after: "61 seconds") == 0)
         #expect(try bench.connection.query("SELECT count(*) FROM open_dlr_due")[0].int(0) == 0)
     }
 
