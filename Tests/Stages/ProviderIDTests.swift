@@ -301,6 +301,7 @@ import Testing
             try bench.connection.script(
                 """
                 UPDATE open_dlr SET closed_at = closed_at - interval '2 hours';
+                UPDATE open_dlr_due SET due = due - interval '2 hours';
                 UPDATE early_receipt SET received = received - interval '2 hours';
                 """)
             try Sweep.run(bench.connection, orphanSeconds: 3_600).afterCommit?()
