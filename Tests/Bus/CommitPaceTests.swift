@@ -23,6 +23,14 @@ import Testing
         #expect(pace.wait(at: start + .milliseconds(20)) == .zero)
     }
 
+    @Test func `a full transaction is followed later`() {
+        var pace = CommitPace(interval: .milliseconds(20))
+        pace.began(records: CommitPace.fullFrom - 1, at: start)
+        #expect(pace.wait(at: start) == .milliseconds(20))
+        pace.began(records: CommitPace.fullFrom, at: start)
+        #expect(pace.wait(at: start) == .milliseconds(50))
+    }
+
     @Test func `without an interval nothing waits`() {
         var pace = CommitPace(interval: .zero)
         pace.began(records: 1_000, at: start)

@@ -44,6 +44,10 @@ import TestSupport
         #expect(try rows[0].bytes("d") == bytes)
         #expect(try rows[0].money("m") == Money(micros: 1))
         for column in 0..<5 { #expect(try rows[1].isNull(.index(column))) }
+        #expect(try connection.query("SELECT cardinality($1::bytea[])", [.bytesArray([])])[0].int(0) == 0)
+        let large = (0..<1_000).map { [UInt8](repeating: UInt8($0 % 256), count: $0) }
+        let back = try connection.query("SELECT b FROM unnest($1::bytea[]) AS u(b)", [.bytesArray(large.map { $0 })])
+        #expect(try back.map { try $0.bytes(0) } == large)
 
         // And through COPY.
         let copied = try connection.copyIn("COPY t FROM STDIN") { writer in
