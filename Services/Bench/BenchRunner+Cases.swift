@@ -191,7 +191,7 @@ extension BenchRunner {
         var lastChange = ContinuousClock.now
         while true {
             try Task.checkCancellation()
-            let waiting = try await books.waiting().filter { !$0.key.contains("egress-smpp.\(terms.connector)") }
+            let waiting = try await books.waiting(besides: terms.connector)
             if waiting.isEmpty { return }
             if waiting != last { lastChange = ContinuousClock.now }
             last = waiting
