@@ -70,9 +70,16 @@ enum DueEntries {
             """, [.intArray(due.map { $0 })])
     }
 
-    /// Only once the receipts of what expired are written: until then a crash looks at the same rows again.
+    /// Only once the receipts of what expired are written: until then a crash looks at the same rows again. What those receipts are to
+    /// close is looked at again a minute later, and for as long as something of it is open.
     static func settle(_ due: [Int64], _ connection: Connection) throws(DatabaseError) {
         guard !due.isEmpty else { return }
-        try connection.execute("DELETE FROM open_dlr_due WHERE id = ANY($1::bigint[])", [.intArray(due.map { $0 })])
+        try connection.execute(
+            """
+            UPDATE open_dlr_due SET due = now() + interval '1 minute'
+            WHERE id = ANY($1::bigint[]) AND EXISTS (
+                SELECT FROM open_dlr o WHERE o.msgid IN (SELECT unnest(open_dlr_due.msgids)) AND o.closed_by IS NULL AND o.expires < now())
+            """, [.intArray(due.map { $0 })])
+        try connection.execute("DELETE FROM open_dlr_due WHERE id = ANY($1::bigint[]) AND due < now()", [.intArray(due.map { $0 })])
     }
 }

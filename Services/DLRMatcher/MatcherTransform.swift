@@ -120,13 +120,7 @@ final class MatcherTransform: StageTransform {
         guard submission.message.submissionReport, submission.status == .submitted || submission.status == .relayed else { return [] }
         var report = Report()
         report.status = .submitted
-        report.smscid = submission.smscids.first ?? ""
-        report.submittedAt = submission.message.times.submitted
-        report.doneAt = now
-        report.connector = submission.connector
-        return Reports.reportRecords(
-            for: submission.message, report: report, id: ids.next(now: now), at: now,
-            to: rules.target(for: submission.message, broughtBy: submission.connector))
+        return answered(submission, report, rules, now)
     }
 
     /// What ended at the provider's answer: refused, or taken by one that sends no reports.
@@ -135,9 +129,15 @@ final class MatcherTransform: StageTransform {
         guard submission.status != .relayed || rules.generatesReports(submission.connector) else { return [] }
         var report = Report()
         report.status = submission.status == .relayed ? .delivered : submission.status
-        report.smscid = submission.smscids.first ?? ""
         report.error = submission.reason == 0 ? "" : String(submission.reason)
         report.reasonText = submission.reasonText
+        return answered(submission, report, rules, now)
+    }
+
+    /// A report made of the provider's answer.
+    private func answered(_ submission: Submission, _ report: Report, _ rules: ReportRules, _ now: Int64) -> [OutgoingRecord] {
+        var report = report
+        report.smscid = submission.smscids.first ?? ""
         report.submittedAt = submission.message.times.submitted
         report.doneAt = now
         report.connector = submission.connector

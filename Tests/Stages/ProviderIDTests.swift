@@ -250,7 +250,9 @@ import Testing
         #expect(try Sweep.run(bench.connection, orphanSeconds: 3_600).records.count == 1)
         let swept = try Sweep.run(bench.connection, orphanSeconds: 3_600)
         try swept.afterCommit?()
-        #expect(try Sweep.run(bench.connection, orphanSeconds: 3_600).records.isEmpty, "once it is written it is not looked at again")
+        #expect(
+            try Sweep.run(bench.connection, orphanSeconds: 3_600).records.isEmpty, "once it is written it is not looked at again at once")
+        #expect(try bench.connection.query("SELECT count(*) FROM open_dlr_due")[0].int(0) == 1, "but later, while it is open")
         let receipts = try StageFixtures.records(Receipt.self, of: swept, to: Topics.receipts)
         #expect(receipts.map(\.status) == [.expired])
         let output = try bench.transform.process([StageFixtures.record(Topics.receipts, 99, try #require(receipts.first))])
