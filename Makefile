@@ -36,7 +36,7 @@ test-swift: debug
 	swift test --skip-build
 
 test-integration: debug venv ## run the gateway's tests against a debug build
-	SIGNALBOX_BIN=$(CURDIR)/$(DEBUG) .venv/bin/python -m pytest -n 2 --dist loadfile $(PYTHON_TESTS)
+	SIGNALBOX_BIN=$(CURDIR)/$(DEBUG) scripts/test-integration.sh $(PYTHON_TESTS)
 
 test-kafka: debug venv ## run the broker's tests against the Kafka that SIGNALBOX_KAFKA names
 	@test -n "$${SIGNALBOX_KAFKA:-}" || { echo "SIGNALBOX_KAFKA=host:port names no Kafka" >&2; exit 2; }

@@ -1,6 +1,7 @@
 import pytest
 
 from gateway import Gateway
+from ingress import Instance
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +32,5 @@ def pytest_runtest_makereport(item, call):
         for running in item.funcargs.values():
             if isinstance(running, Gateway):
                 report.sections.append(("the gateway's last lines", running.tail()))
+            elif isinstance(running, Instance):
+                report.sections.append((f"the last lines of {running.name}", running.tail()))

@@ -205,6 +205,9 @@ class Instance:
         return self.gateway.sql(
             "SELECT 1 FROM service_instance WHERE instance = %s AND state = 'healthy' AND beat > now() - interval '3 seconds'", (self.name,))
 
+    def tail(self, count=60):
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-count:])
+
     def kill(self):
         self.process.kill()
         self.process.wait()

@@ -3,15 +3,18 @@
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+#: A client whose broker was killed for good complains twice a second until it is collected, into whatever test runs then.
+QUIET = {"log_level": 2}
+
 
 def create(address, topic, partitions=4, **config):
-    admin = AdminClient({"bootstrap.servers": address})
+    admin = AdminClient({"bootstrap.servers": address, **QUIET})
     for future in admin.create_topics([NewTopic(topic, partitions, 1, config=config)]).values():
         future.result(20)
 
 
 def producer(address, **settings):
-    return Producer({"bootstrap.servers": address, "acks": "all", "linger.ms": 2, **settings})
+    return Producer({"bootstrap.servers": address, "acks": "all", "linger.ms": 2, **QUIET, **settings})
 
 
 def produce(address, topic, values, **settings):
@@ -30,6 +33,7 @@ def read_all(address, topic, isolation="read_committed", partitions=4):
     c = Consumer(
         {
             "bootstrap.servers": address,
+            **QUIET,
             "group.id": "reader-" + topic,
             "enable.auto.commit": False,
             "isolation.level": isolation,

@@ -5,7 +5,7 @@ import threading
 import time
 
 import pytest
-from clients import create, produce, producer, read_all, values
+from clients import QUIET, create, produce, producer, read_all, values
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from conftest import until
 
@@ -14,7 +14,7 @@ from conftest import until
 def test_records_offsets_and_groups_are_there_after_a_restart(broker, topic, hard):
     create(broker.address, topic)
     sent = produce(broker.address, topic, [b"%05d" % n for n in range(3000)])
-    c = Consumer({"bootstrap.servers": broker.address, "group.id": "g", "enable.auto.commit": False})
+    c = Consumer({"bootstrap.servers": broker.address, "group.id": "g", **QUIET, "enable.auto.commit": False})
     c.commit(offsets=[TopicPartition(topic, 2, 7, "seven")], asynchronous=False)
     broker.restart(hard)
     assert values(broker.address, topic) == sorted(sent)
@@ -66,7 +66,7 @@ def test_transactions_are_whole_through_kills(broker, topic):
             value = b"%s-%05d" % (name.encode(), number)
             try:
                 if p is None:
-                    p = Producer({"bootstrap.servers": broker.address, "transactional.id": name, "transaction.timeout.ms": 20000})
+                    p = Producer({"bootstrap.servers": broker.address, "transactional.id": name, "transaction.timeout.ms": 20000, **QUIET})
                     p.init_transactions(30)
                 p.begin_transaction()
                 for partition in range(4):
@@ -104,7 +104,7 @@ def test_transactions_are_whole_through_kills(broker, topic):
         writer.join()
     # Whoever died with a transaction open is fenced here, so that nothing stays open.
     for n in range(3):
-        Producer({"bootstrap.servers": broker.address, "transactional.id": f"w{n}"}).init_transactions(30)
+        Producer({"bootstrap.servers": broker.address, "transactional.id": f"w{n}", **QUIET}).init_transactions(30)
     seen = {}
     for partition, _, value in read_all(broker.address, topic):
         seen.setdefault(value, []).append(partition)
@@ -120,7 +120,7 @@ def test_a_static_member_keeps_its_place_over_a_broker_restart(broker, topic):
     for name in "ab":
         c = Consumer(
             {
-                "bootstrap.servers": broker.address, "group.id": "static", "group.instance.id": name, "session.timeout.ms": 20000,
+                "bootstrap.servers": broker.address, "group.id": "static", **QUIET, "group.instance.id": name, "session.timeout.ms": 20000,
                 "heartbeat.interval.ms": 200, "reconnect.backoff.max.ms": 200,
             }
         )  # fmt: skip

@@ -1,11 +1,11 @@
 import pytest
-from clients import create, produce, producer, values
+from clients import QUIET, create, produce, producer, values
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from conftest import until
 
 
 def transactional(address, name, **settings):
-    p = Producer({"bootstrap.servers": address, "transactional.id": name, **settings})
+    p = Producer({"bootstrap.servers": address, "transactional.id": name, **QUIET, **settings})
     p.init_transactions(20)
     return p
 
