@@ -93,6 +93,9 @@ bench-egress: build venv ## measure how near the egress comes to window x sessio
 bench-egress-http: build venv ## measure how fast a provider with an HTTP API is sent to
 	.venv/bin/python Tests/Benchmarks/egress_http_bench.py --signalbox $(RELEASE)
 
+bench-cost: build venv ## count what a message costs the machine: system calls, syncs, bytes, rows (needs root and perf)
+	.venv/bin/python Tests/Benchmarks/cost_bench.py --signalbox $(RELEASE)
+
 lint: ## check the sources' format
 	swift format lint --strict --parallel --recursive $(SOURCES)
 

@@ -15,8 +15,9 @@ STEPS = {
     "to and fro": [0.3, -0.3, 2.0, -1.0, 0.0, -2.0, 1.0, 0.05, -0.05, 0.0]}
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def stepping():
+    """A gateway for each case: one whose clocks have stepped has given out ids of another hour, and the books go by "later than"."""
     running = Plant()
     clocks = Clocks(running.gateway)
     running.start()
