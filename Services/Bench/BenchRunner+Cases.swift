@@ -146,7 +146,7 @@ extension BenchRunner {
             let filled = GatewaySample.take(try pids(provider: terms.connector), memory: false)
             try await startProvider(terms)
             let returned = LoadCore.nanoseconds()
-            // It may take half a minute until the gateway tries to connect again.
+            // It may take ten seconds until the gateway tries to connect again.
             try await generator.run(LoadOrder(messages: 0, patienceNanoseconds: 120_000_000_000))
             let finishedAt = LoadCore.nanoseconds()
             let drained = GatewaySample.take(try pids(provider: terms.connector), memory: false)

@@ -112,16 +112,29 @@ struct `The window` {
 }
 
 struct `Connecting` {
-    @Test func `waits double up to half a minute, each by up to a quarter longer`() {
+    @Test(
+        arguments: [
+            (ConnectBackoff.Ending.unreachable, [200, 400, 800, 1_600, 3_200, 6_400, 7_000, 7_000, 7_000, 7_000]),
+            (.refused, [200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000]),
+        ] as [(ConnectBackoff.Ending, [Int64])])
+    func `waits double, up to 7 s where nobody is there and to 30 s where we are not let in`(
+        _ ending: ConnectBackoff.Ending, _ expected: [Int64]
+    ) {
         var backoff = ConnectBackoff(OutgoingOptions())
-        let waits = (0..<10).map { _ in backoff.ended(wasBound: false, chance: 0) }
-        #expect(
-            waits == [
-                200, 400, 800, 1_600, 3_200, 6_400, 12_800, 25_600, 30_000, 30_000,
-            ])
+        let waits = (0..<10).map { _ in backoff.ended(ending, chance: 0) }
+        #expect(waits == expected)
+        let longest = backoff.ended(ending, chance: 1)
+        #expect(longest == expected[9] / 4 * 5)
         backoff.succeeded()
-        let afterward = backoff.ended(wasBound: true, chance: 1)
+        let afterward = backoff.ended(.lost, chance: 1)
         #expect(afterward == 250)
+    }
+
+    @Test func `once it cannot be reached at all, a refusal's long wait is over`() {
+        var backoff = ConnectBackoff(OutgoingOptions())
+        for _ in 0..<10 { _ = backoff.ended(.refused, chance: 0) }
+        let waits = (0..<2).map { _ in backoff.ended(.unreachable, chance: 0) }
+        #expect(waits == [7_000, 7_000])
     }
 
     @Test func `addresses are tried in turn, and the one that was bound again first`() {
@@ -129,10 +142,10 @@ struct `Connecting` {
         var tried: [Int] = []
         for _ in 0..<3 {
             tried.append(backoff.address(of: 2))
-            _ = backoff.ended(wasBound: false, chance: 0)
+            _ = backoff.ended(.unreachable, chance: 0)
         }
         backoff.succeeded()
-        _ = backoff.ended(wasBound: true, chance: 0)
+        _ = backoff.ended(.lost, chance: 0)
         #expect(tried == [0, 1, 0] && backoff.address(of: 2) == 1)
     }
 
@@ -142,7 +155,7 @@ struct `Connecting` {
         options.maxFailedSleepSeconds = 90
         options.waitBeforeConnectSeconds = 2
         var backoff = ConnectBackoff(options)
-        let waits = (0..<4).map { _ in backoff.ended(wasBound: false, chance: 0) }
+        let waits = (0..<4).map { _ in backoff.ended(.unreachable, chance: 0) }
         #expect(waits == [2_000, 4_000, 90_000, 2_000])
     }
 }

@@ -48,7 +48,7 @@ struct Reach {
         trouble = why
         guard state != .down || now >= retryAt else { return }
         state = .down
-        retryAt = now + backoff.ended(wasBound: false, chance: chance)
+        retryAt = now + backoff.ended(.unreachable, chance: chance)
     }
 
     /// An operator wants it tried at once.

@@ -56,7 +56,7 @@ final class ProviderLink {
             let link = loopBound.value
             switch $0 {
             case .success(let context): link.open(address, context)
-            case .failure(let error): link.ended(wasBound: false, why: "TLS cannot be set up: \(error)")
+            case .failure(let error): link.ended(.unreachable, why: "TLS cannot be set up: \(error)")
             }
         }
     }
@@ -71,7 +71,7 @@ final class ProviderLink {
                 channel.eventLoop.makeCompletedFuture {
                     let link = loopBound.value
                     let handler = ProviderHandler(connector: link.connector, index: link.index, address: "\(address)") { wasBound, why in
-                        link.ended(wasBound: wasBound, why: why)
+                        link.ended(wasBound ? .lost : .refused, why: why)
                     }
                     if let tls { try channel.pipeline.syncOperations.addHandler(try tls.handler()) }
                     try channel.pipeline.syncOperations.addHandler(handler)
@@ -84,20 +84,20 @@ final class ProviderLink {
                 let local = try SocketAddress(ipAddress: options.sourceIP ?? (isIPv6 ? "::" : "0.0.0.0"), port: port)
                 bootstrap = bootstrap.channelOption(.socketOption(.so_reuseaddr), value: 1).bind(to: local)
             } catch {
-                return ended(wasBound: false, why: "TCPSOURCEIP is no address of this machine: \(error)")
+                return ended(.unreachable, why: "TCPSOURCEIP is no address of this machine: \(error)")
             }
         }
         bootstrap.connect(host: address.host, port: address.port)
-            .whenFailure { error in loopBound.value.ended(wasBound: false, why: "cannot connect to \(address): \(error)") }
+            .whenFailure { error in loopBound.value.ended(.unreachable, why: "cannot connect to \(address): \(error)") }
     }
 
     /// The session is over, or never came about.
-    private func ended(wasBound: Bool, why: String) {
+    private func ended(_ ending: ConnectBackoff.Ending, why: String) {
         isBusy = false
-        if wasBound { backoff.succeeded() }
+        if ending == .lost { backoff.succeeded() }
         guard !isStopped else { return }
         connector.noteFailure(why, index: index)
-        schedule(milliseconds: backoff.ended(wasBound: wasBound, chance: Double.random(in: 0...1)))
+        schedule(milliseconds: backoff.ended(ending, chance: Double.random(in: 0...1)))
     }
 
     private func schedule(milliseconds: Int64) {
