@@ -44,9 +44,10 @@ public final class Connection {
             throw DatabaseError(kind: .connection, message: message)
         }
         handle = opened
+        let server = [PQhost(opened), PQport(opened), PQdb(opened)].map { $0.map { String(cString: $0) } ?? "" }.joined(separator: "/")
         watch =
             silenceMilliseconds > 0
-            ? SilenceWatch.shared.add(socket: PQsocket(opened)).map { ($0, .milliseconds(silenceMilliseconds)) } : nil
+            ? SilenceWatch.shared.add(socket: PQsocket(opened), server: server).map { ($0, .milliseconds(silenceMilliseconds)) } : nil
         // Left alone, libpq prints the server's notices on our standard error.
         PQsetNoticeProcessor(opened, { _, _ in }, nil)
         try script(

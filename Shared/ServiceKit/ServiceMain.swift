@@ -36,6 +36,7 @@ public func runService(_ name: String, build: (ServiceContext) async throws -> [
     if let port = environment.httpPort {
         services.append(HealthEndpoint(port: port, health: health, logger: environment.logger))
     }
+    try await waitForDatabase(database, environment.logger)
     try await TopicSetup.ensure(environment, connectors: [])
     services += try await build(context)
     environment.logger.info("service starts", metadata: ["instance": "\(environment.instance)"])
@@ -44,6 +45,23 @@ public func runService(_ name: String, build: (ServiceContext) async throws -> [
     configuration.maximumGracefulShutdownDuration = .seconds(20)
     try await ServiceGroup(configuration: configuration).run()
     environment.logger.info("service stopped")
+}
+
+/// A database that is still starting, or away, is waited for: to end and be restarted again and again would only take longer, for
+/// whoever restarts us waits longer each time.
+/// - Throws: why there is no connection, after 30 seconds of trying.
+private func waitForDatabase(_ database: Database, _ logger: Logger) async throws {
+    let giveUp = ContinuousClock.now + .seconds(30)
+    var hasSaid = false
+    while true {
+        do {
+            return try await database.run { _ = try $0.query("SELECT 1") }
+        } catch let error as DatabaseError where error.isRetriable && ContinuousClock.now < giveUp {
+            if !hasSaid { logger.warning("waits for the database", metadata: ["error": "\(error)"]) }
+            hasSaid = true
+            try await Task.sleep(for: .milliseconds(200))
+        }
+    }
 }
 
 /// The lifecycle library narrates at info; for an operator that is debug.

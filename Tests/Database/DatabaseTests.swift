@@ -204,6 +204,22 @@ import TestSupport
         }
     }
 
+    @Test func `with a call that is given up go the idle connections of its time, and no later ones`() throws {
+        let idle = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 60_000)
+        #expect(try idle.query("SELECT 1")[0].int(0) == 1)
+        let silent = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 500)
+        _ = try? silent.query("SELECT pg_sleep(600)")
+        let later = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 60_000)
+        do {
+            _ = try idle.query("SELECT 1")
+            Issue.record("its way is gone, too")
+        } catch {
+            #expect(error.isConnectionLost && error.isRetriable)
+        }
+        _ = try? silent.query("SELECT 1")
+        #expect(try later.query("SELECT 1")[0].int(0) == 1)
+    }
+
     @Test func `a transaction that nobody goes on with gives its locks back`() throws {
         let left = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 500)
         try left.script("BEGIN; SELECT pg_advisory_xact_lock(2026)")

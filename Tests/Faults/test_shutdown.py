@@ -17,7 +17,8 @@ CROSSING = 20
 
 def terminate(plant, name):
     """Returns the seconds until the process is gone."""
-    pid, since = plant.signal(name, signal.SIGTERM), time.monotonic()
+    # To PostgreSQL SIGTERM means "when the last client has gone"; whoever stops it under load sends SIGINT (and its images say so).
+    pid, since = plant.signal(name, signal.SIGINT if name == "postgresql" else signal.SIGTERM), time.monotonic()
     wait_for(f"{name} has ended", lambda: plant.gateway.pids().get(name) != pid, GRACE + 20)
     return time.monotonic() - since
 

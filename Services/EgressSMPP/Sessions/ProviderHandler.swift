@@ -18,7 +18,7 @@ final class ProviderHandler: ChannelInboundHandler {
     private let address: String
     /// The provider opened the connection: we bind, as receiver, when its outbind has come (SMPP 3.4, 2.2.1).
     private let awaitsOutbind: Bool
-    private let onEnd: (_ wasBound: Bool, _ why: String) -> Void
+    private let onEnd: (_ ending: ConnectBackoff.Ending, _ why: String) -> Void
     /// PDULOG
     private let logsPDUs: Bool
     private var framer = Framer()
@@ -27,6 +27,7 @@ final class ProviderHandler: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var timer: RepeatedTask?
     private var wasBound = false
+    private var wasRefused = false
     private var why = "the provider closed the connection"
     private var window: WindowControl
     /// When something of use last went either way.
@@ -34,7 +35,7 @@ final class ProviderHandler: ChannelInboundHandler {
 
     init(
         connector: ProviderConnector, index: Int, address: String, awaitsOutbind: Bool = false,
-        onEnd: @escaping (_ wasBound: Bool, _ why: String) -> Void
+        onEnd: @escaping (_ ending: ConnectBackoff.Ending, _ why: String) -> Void
     ) {
         self.connector = connector
         logsPDUs = connector.configuration.trace.logsPDUs ?? false
@@ -127,7 +128,7 @@ final class ProviderHandler: ChannelInboundHandler {
             connector.logger.notice("session ended", metadata: log(["reason": "\(why)"]))
             connector.sessionEnded(index: index, unanswered: unanswered, why: why)
         }
-        onEnd(wasBound, why)
+        onEnd(wasBound ? .lost : wasRefused ? .refused : .unreachable, why)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -196,6 +197,7 @@ final class ProviderHandler: ChannelInboundHandler {
     }
 
     private func close(_ reason: CloseReason) {
+        wasRefused = reason == .bindRejected
         why =
             switch reason {
             case .bindRejected: "the provider refused the bind: \(session.refusedWith.map { "\($0)" } ?? "no reason given")"

@@ -70,8 +70,8 @@ final class ProviderLink {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let link = loopBound.value
-                    let handler = ProviderHandler(connector: link.connector, index: link.index, address: "\(address)") { wasBound, why in
-                        link.ended(wasBound ? .lost : .refused, why: why)
+                    let handler = ProviderHandler(connector: link.connector, index: link.index, address: "\(address)") { ending, why in
+                        link.ended(ending, why: why)
                     }
                     if let tls { try channel.pipeline.syncOperations.addHandler(try tls.handler()) }
                     try channel.pipeline.syncOperations.addHandler(handler)

@@ -13,9 +13,9 @@ public struct ConnectBackoff {
     public enum Ending: Sendable {
         /// The session had come about; its end is no failure to connect.
         case lost
-        /// There was a connection, and no session came about.
+        /// Somebody was there and did not let us in.
         case refused
-        /// There was not even a connection.
+        /// Nobody was there, or nobody said anything.
         case unreachable
     }
 
