@@ -127,6 +127,7 @@ def main():
     gateway = Gateway()
     gateway.start()
     try:
+        gateway.run("account", "topup", "demo", "100000")
         print(f"{'':32}{'per second':>12}{'ms each':>10}{'CPU s/1,000':>14}")
         for number, (what, window, sessions, delay, share, options) in enumerate(CASES):
             count = max(100, int(arguments.messages * share))
