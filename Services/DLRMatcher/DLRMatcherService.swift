@@ -21,6 +21,8 @@ public enum DLRMatcherService {
             configure: { settings in
                 // A submission and its receipt have the same key: the same partition of both topics goes to the same instance.
                 settings.consumer.assignor = .range
+                // A receipt that is read before its submission has to be kept in a table until that comes.
+                settings.alignment = (leader: Topics.submitted, follower: Topics.receipts)
             },
             makeTransform: {
                 MatcherTransform(

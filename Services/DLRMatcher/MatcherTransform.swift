@@ -17,6 +17,7 @@ final class MatcherTransform: StageTransform {
     private let connect: () throws -> Connection
     private var connection: Connection?
     private var lastSweep: Int64 = 0
+    private var sweptTo = EarlyReceipts.Place()
     /// How far the database's clock was ahead of the steady one at the last sweep, in milliseconds.
     private var clockLead: Int64?
 
@@ -90,7 +91,7 @@ final class MatcherTransform: StageTransform {
             // Set ahead, that clock makes what came a moment ago look old: then this sweep says of nothing that it waited in vain.
             let hasStepped = clockLead.map { lead - $0 > MatcherTransform.toleratedMilliseconds } ?? false
             clockLead = lead
-            return try Sweep.run(connection, orphanSeconds: hasStepped ? nil : rules().orphanSeconds)
+            return try Sweep.run(connection, from: &sweptTo, orphanSeconds: hasStepped ? nil : rules().orphanSeconds)
         } catch {
             // Lost while it lay idle, perhaps: the next try begins with a fresh one.
             connection = nil

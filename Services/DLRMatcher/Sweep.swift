@@ -9,33 +9,23 @@ import SwiftProtobuf
 /// Whatever has consequences is written to `sms.receipts` first and deleted afterwards: a crash in between repeats the receipt, and
 /// the entry's closing makes the repetition harmless.
 enum Sweep {
-    private static let batch = 1_000
-
     /// The database's clock, in milliseconds since 1970.
     static func clock(_ connection: Connection) throws -> Int64 {
         let rows = try connection.query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
         return try rows[0].int(0)
     }
 
-    /// - Parameter orphanSeconds: how long a receipt waits for its submission; nil = none is given up now.
-    static func run(_ connection: Connection, orphanSeconds: Int?) throws -> StageOutput {
-        // Receipts that were kept while another instance was just writing their submission. Each key is looked up by itself, in a subquery
-        // that names both columns of the index: written as a join, or with an array of keys, it was planned while the tables were empty
-        // as all receipts times all entries, and took seconds under load.
-        let late = try connection.query(
-            """
-            SELECT e.source, e.record FROM early_receipt e
-            WHERE e.received < now() - interval '2 seconds' AND (
-                SELECT bool_or((SELECT bool_or(o.closed_by IS NULL) FROM open_dlr o
-                    WHERE o.connector = e.connector AND o.match_key = k.key))
-                FROM unnest(e.match_key || e.other_keys) AS k(key))
-            LIMIT \(batch)
-            """)
+    /// - Parameters:
+    ///   - place: where in the early receipts the last sweep ended; moved on.
+    ///   - orphanSeconds: how long a receipt waits for its submission; nil = none is given up now.
+    static func run(_ connection: Connection, from place: inout EarlyReceipts.Place, orphanSeconds: Int?) throws -> StageOutput {
         var output = StageOutput()
         var done: [String?] = []
-        for row in late {
-            // One whose entry was closed by another stays, in case the id is used again, until it is an orphan.
+        for row in try EarlyReceipts.look(from: &place, connection) {
             done.append(try row.text("source"))
+            // One that did its work, but whose matcher died before it tidied up, is only removed.
+            guard try !row.bool("used") else { continue }
+            // One that was kept while another instance was just writing its submission.
             let bytes = try row.bytes("record")
             let receipt = try Receipt(serializedBytes: bytes)
             output.records.append(OutgoingRecord(topic: Topics.receipts, key: receiptKey(receipt.connector, receipt.smscid), value: bytes))
@@ -55,15 +45,6 @@ enum Sweep {
             output.records.append(
                 OutgoingRecord(topic: Topics.receipts, key: receiptKey(receipt.connector, receipt.smscid), value: encode(receipt)))
         }
-        // Those that did their work, but whose matcher died before it tidied up. Not at once: until its batch is committed it may be
-        // replayed, by whoever has the partition then, and finds its report by them.
-        done += try connection.query(
-            """
-            SELECT DISTINCT e.source FROM early_receipt e CROSS JOIN LATERAL unnest(e.match_key || e.other_keys) AS k(key)
-                JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key
-            WHERE e.received < now() - interval '10 minutes' AND o.closed_by = e.source LIMIT \(batch)
-            """
-        ).map { try $0.text(0) }
         if let orphanSeconds { try forget(connection, orphanSeconds) }
         try DueEntries.forgetClosed(due, connection)
         if !done.isEmpty || !due.isEmpty {

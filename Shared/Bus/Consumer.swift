@@ -100,7 +100,9 @@ final class Consumer {
             guard let message = polled else { break }
             let code = message.pointee.err
             if code == RD_KAFKA_RESP_ERR_NO_ERROR {
-                onRecord(Record(message.pointee))
+                var record = Record(message.pointee)
+                record.timestamp = Swift.max(0, rd_kafka_message_timestamp(message, nil))
+                onRecord(record)
                 count += 1
                 wait = 0
             } else if code == RD_KAFKA_RESP_ERR__FATAL || code == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED
@@ -127,6 +129,13 @@ final class Consumer {
     func setPaused(_ paused: Bool, _ partitions: [TopicPartition]) {
         let list = TopicPartitionList(partitions)
         _ = paused ? rd_kafka_pause_partitions(handle.raw, list.raw) : rd_kafka_resume_partitions(handle.raw, list.raw)
+    }
+
+    /// Where a partition ends as of the last answer to a fetch; nil where none has come yet. Asks nobody.
+    func end(of partition: TopicPartition) -> Int64? {
+        var (low, high) = (Int64(0), Int64(0))
+        let code = rd_kafka_get_watermark_offsets(handle.raw, partition.topic, partition.partition, &low, &high)
+        return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
     }
 
     /// Leaves the group in order (a static member stays a member until its session times out).

@@ -97,6 +97,12 @@ extension Admin {
         defer { _ = rd_kafka_assign(reader.raw, nil) }
         var counts: [TopicPartition: Int64] = [:]
         var open = Set(ranges.keys)
+        // What goes on coming of a partition that is counted would keep the others waiting.
+        func finish(_ partition: TopicPartition) {
+            guard open.remove(partition) != nil else { return }
+            let list = TopicPartitionList([partition])
+            _ = withExtendedLifetime(list) { rd_kafka_pause_partitions(reader.raw, list.raw) }
+        }
         // Records may go on coming faster than we read: past the end that was asked for nothing counts.
         while !open.isEmpty {
             guard let message = rd_kafka_consumer_poll(reader.raw, Admin.timeout) else {
@@ -110,9 +116,9 @@ extension Admin {
                 if message.pointee.offset < ranges[partition]?.upperBound ?? 0, open.contains(partition) {
                     counts[partition, default: 0] += 1
                 } else {
-                    open.remove(partition)
+                    finish(partition)
                 }
-            default: open.remove(partition)
+            default: finish(partition)
             }
         }
         return counts

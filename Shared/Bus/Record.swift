@@ -5,13 +5,16 @@ public struct Record: Sendable {
     public var offset: Int64
     public var key: [UInt8]
     public var value: [UInt8]
+    /// When it was written, in milliseconds since 1970; 0 where that is not known.
+    public var timestamp: Int64
 
-    public init(topic: String, partition: Int32, offset: Int64, key: [UInt8], value: [UInt8]) {
+    public init(topic: String, partition: Int32, offset: Int64, key: [UInt8], value: [UInt8], timestamp: Int64 = 0) {
         self.topic = topic
         self.partition = partition
         self.offset = offset
         self.key = key
         self.value = value
+        self.timestamp = timestamp
     }
 
     /// `topic/partition/offset`: names one record for ever.

@@ -58,6 +58,8 @@ public struct StageSettings: Sendable {
     public var patience = Duration.seconds(120)
     /// Under load: from one transaction to the next, so that each holds many records (`CommitPace`).
     public var busyMilliseconds: Int32 = 20
+    /// Of two topics with the same keys and partitions: the second is not read ahead of the first while much of that is unread.
+    public var alignment: (leader: String, follower: String)?
 
     public init(consumer: ConsumerSettings, transactionalID: String) {
         self.consumer = consumer
@@ -133,7 +135,7 @@ public final class StageRunner: Sendable {
 
     private func runOnce(onCommit: () -> Void) throws {
         let producer = try TransactionalProducer(configuration, transactionalID: settings.transactionalID)
-        let input = StageInput()
+        let input = StageInput(alignment: settings.alignment.map { TopicAlignment(leader: $0.leader, follower: $0.follower) })
         let consumer = try Consumer(configuration, settings: settings.consumer, onRevoked: { input.revoked($0) })
         input.consumer = consumer
         defer {
@@ -149,6 +151,7 @@ public final class StageRunner: Sendable {
             if wait > .zero { Thread.sleep(forTimeInterval: wait / .seconds(1)) }
             try gather(input, consumer)
             if input.batch.isEmpty {
+                input.nothingCame()
                 let output = try retrying { try transform.idle() }
                 if !output.records.isEmpty || output.afterCommit != nil { try commit(output, [], producer, consumer) }
                 continue

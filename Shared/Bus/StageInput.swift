@@ -8,12 +8,18 @@ final class StageInput {
 
     private(set) var batch: [Record] = []
     private var held: [TopicPartition: Held] = [:]
-    /// Paused, whether its records are held or in the batch.
+    private var alignment: TopicAlignment?
+    /// Paused, because its records are held or in the batch, or because it is ahead of another topic.
     private var paused: Set<TopicPartition> = []
     /// Set while partitions may be paused and resumed.
     weak var consumer: Consumer?
 
-    func append(_ record: Record) { batch.append(record) }
+    init(alignment: TopicAlignment? = nil) { self.alignment = alignment }
+
+    func append(_ record: Record) {
+        alignment?.read(record)
+        batch.append(record)
+    }
 
     /// Begins the batch with what was postponed until now: whole partitions, and no more of them once there are `max` records.
     func recall(max: Int, now: ContinuousClock.Instant = .now) {
@@ -39,16 +45,30 @@ final class StageInput {
             held[partition, default: Held(records: [], recall: now + postponement.wait)].records.append(record)
         }
         batch.removeAll(keepingCapacity: true)
-        let resumed = paused.filter { held[$0] == nil }
-        let fresh = Set(held.keys).subtracting(paused)
+        pause()
+    }
+
+    /// A poll waited in vain.
+    func nothingCame() {
+        guard alignment?.waiting.isEmpty == false else { return }
+        alignment?.nothingCame { consumer?.end(of: $0) }
+        pause()
+    }
+
+    private func pause() {
+        alignment?.decide { consumer?.end(of: $0) }
+        let wanted = Set(held.keys).union(alignment?.waiting ?? [])
+        let resumed = paused.subtracting(wanted)
+        let fresh = wanted.subtracting(paused)
         if !resumed.isEmpty { consumer?.setPaused(false, Array(resumed)) }
         if !fresh.isEmpty { consumer?.setPaused(true, Array(fresh)) }
-        paused = Set(held.keys)
+        paused = wanted
     }
 
     /// Somebody else works on these from now on: what we have of them and did not commit is theirs.
     func revoked(_ partitions: [TopicPartition]) {
         let gone = Set(partitions)
+        alignment?.revoked(partitions)
         batch.removeAll { gone.contains(TopicPartition(topic: $0.topic, partition: $0.partition)) }
         let resumed = paused.intersection(gone)
         // A pause would outlast the assignment, should the partition come back.

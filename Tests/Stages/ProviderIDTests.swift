@@ -343,3 +343,11 @@ import Testing
         #expect(try bench.connection.query("SELECT count(*) FROM early_receipt")[0].int(0) == 0)
     }
 }
+
+extension Sweep {
+    /// One that begins at the first early receipt.
+    fileprivate static func run(_ connection: Connection, orphanSeconds: Int) throws -> StageOutput {
+        var place = EarlyReceipts.Place()
+        return try run(connection, from: &place, orphanSeconds: orphanSeconds)
+    }
+}
