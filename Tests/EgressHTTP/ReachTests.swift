@@ -28,7 +28,7 @@ struct `Reaching a provider` {
             reach.failed("refused", now: now, chance: 0)
             waits.append(reach.retryAt - now)
         }
-        #expect(waits.last == 30_000 && waits == waits.sorted())
+        #expect(waits.last == 7_000 && waits == waits.sorted())
         _ = reach.answered()
         #expect(!reach.isDown && reach.trouble == "")
         reach.failed("again", now: 100_000, chance: 0)
