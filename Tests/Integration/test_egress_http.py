@@ -551,7 +551,11 @@ def test_http_in_and_http_out_with_reports_both_ways_outlive_a_restarted_provide
     # Again comes only what it left without an answer, and what was unanswered at the kill.
     assert sum(texts.values()) - len(ids) <= len(cuts) + WINDOW
     endpoint.close()
-    assert gateway.sql("SELECT status, count(*) FROM routelog WHERE destaddr = %s AND msgtype = 1 GROUP BY status", (destination,)) == [(11, 600)]
+    # The log comes after the reports.
+    wait_for(
+        "the log has all ends",
+        lambda: gateway.sql("SELECT status, count(*) FROM routelog WHERE destaddr = %s AND msgtype = 1 GROUP BY status", (destination,)) == [(11, 600)],
+        60, 0.2)
     gateway.wait_healthy()
 
 
