@@ -7,6 +7,8 @@ import time
 from collections import Counter
 
 import pytest
+from confluent_kafka import ConsumerGroupState
+from confluent_kafka.admin import AdminClient
 
 from client import Client
 from gateway import executable, wait_for
@@ -223,8 +225,17 @@ def test_several_instances_share_the_sessions(own_gateway, provider):
             rows = gateway.sql("SELECT sessions FROM connector_state WHERE connector = 'alpha' AND beat > now() - interval '3 seconds'")
             return sorted(row[0] for row in rows)
 
+        def both_read():
+            """What an instance has sent and must hand over before the answer comes is sent again by the other."""
+            admin = AdminClient({"bootstrap.servers": gateway.state["kafka"], "log_level": 0})
+            group = admin.describe_consumer_groups(["egress-smpp.alpha"])["egress-smpp.alpha"].result(20)
+            return (
+                group.state == ConsumerGroupState.STABLE and len(group.members) == 2
+                and all(member.assignment.topic_partitions for member in group.members))
+
         wait_for("each has its share", lambda: shares() == [1, 2], 40, 0.2)
         assert binds(provider) == 3
+        wait_for("each has its partitions", both_read, 40, 0.2)
         client = start(gateway, 60, first=800)
         finish(client)
         texts = Counter(event.text for event in provider.submits(PREFIX + "1"))
