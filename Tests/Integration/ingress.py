@@ -16,6 +16,9 @@ SUBMIT_SM, DELIVER_SM, QUERY_SM, REPLACE_SM, CANCEL_SM, SUBMIT_MULTI, DATA_SM = 
 UNBIND, ENQUIRE_LINK = 6, 0x15
 RTHROTTLED, RMSGQFUL, RBINDFAIL, RINVMSGID, RCANCELFAIL, RREPLACEFAIL, RCNTSUBDL = 0x58, 0x14, 0x0D, 0x0C, 0x11, 0x13, 0x44
 
+#: how far above the gateway's ports those of a further instance lie, in the tests that have one
+INSTANCE_OFFSETS = (27, 40)
+
 _names = itertools.count(1)
 
 
@@ -29,12 +32,12 @@ def new_account(gateway, *more, password="secret", balance="100", network="0.0.0
 
 
 def free_port():
-    """Below those that the kernel hands out by itself, and below the gateways' own; so is that of a further instance (`Instance`).
+    """Below those that the kernel hands out by itself, which may be an outgoing connection's any time, and below the gateways' own.
 
-    One that the kernel had handed out was somebody's outgoing connection's now and then, 27 further on."""
+    Free for a further instance, too (`Instance`)."""
     for _ in range(200):
         port = random.randrange(10_000, 14_900)
-        if is_free(port) and all(is_free(port + offset) for offset in (27, 40)):
+        if all(is_free(port + offset) for offset in (0, *INSTANCE_OFFSETS)):
             return port
     raise RuntimeError("no free port")
 

@@ -76,7 +76,7 @@ struct GatewayBooks: Sendable {
     }
 
     /// How many records wait in each queue that is not empty.
-    /// - Parameter connector: the provider's own queue is left out: to count what is in a long one takes a minute.
+    /// - Parameter connector: the provider whose own queue is left out; nil: none.
     func waiting(besides connector: String? = nil) async throws -> [String: Int] {
         let kafka = kafka
         let queues = Self.queues.filter { queue in connector.map { queue.group != "egress-smpp.\($0)" } ?? true }
