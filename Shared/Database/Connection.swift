@@ -24,9 +24,19 @@ public final class Connection {
     ///     keep its locks, and our next connection would wait for them in vain.
     ///   - plans: `.byIndex` for a connection that lives long.
     /// - Throws: `DatabaseError` of kind `.connection`, or `.usage` for a URL that cannot be read.
-    public init(
+    public convenience init(
         url: String, applicationName: String, statementTimeoutMilliseconds: Int = 0, silenceMilliseconds: Int = 0,
         plans: StatementPlans = .byCost
+    ) throws(DatabaseError) {
+        try self.init(
+            url: url, applicationName: applicationName, statementTimeoutMilliseconds: statementTimeoutMilliseconds,
+            silenceMilliseconds: silenceMilliseconds, plans: plans, isProbed: true)
+    }
+
+    /// - Parameter isProbed: whether the server may be asked about calls of ours; not those that ask.
+    init(
+        url: String, applicationName: String, statementTimeoutMilliseconds: Int, silenceMilliseconds: Int, plans: StatementPlans = .byCost,
+        isProbed: Bool
     ) throws(DatabaseError) {
         let secrets = try ConnectionURL.secrets(of: url)
         // Keepalives and the user timeout bound how long a silently vanished server can hold us (34.1.2).
@@ -57,6 +67,16 @@ public final class Connection {
             SET idle_in_transaction_session_timeout = \(max(0, silenceMilliseconds / 2));
             \(plans.settings)
             """)
+        if let watch, isProbed { try identify(watch.mark, url) }
+    }
+
+    /// Tells the watch who serves us. Behind a pooler that may change with each call: then nobody is asked.
+    private func identify(_ mark: Int, _ url: String) throws(DatabaseError) {
+        let own = try query("SELECT pid::bigint, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()")
+        guard let row = own.first else { return }
+        let backend = Backend(pid: try row.int(0), started: try row.text(1))
+        guard backend.pid == Int64(PQbackendPID(handle)) else { return }
+        SilenceWatch.shared.identify(mark, backend: backend, url: url)
     }
 
     deinit {
@@ -282,10 +302,12 @@ public final class Connection {
 
     private func copy(_ sql: String, _ rows: (inout CopyWriter) throws -> Void) throws -> Int {
         try PQclear(checked(PQexec(handle, sql), sql, [PGRES_COPY_IN]))
-        var writer = CopyWriter(handle: handle, sql: sql)
+        var writer = CopyWriter(handle: handle, sql: sql, watched: watch)
         do {
+            if let watch { SilenceWatch.shared.setOurTurn(watch.mark) }
             try rows(&writer)
             try writer.flush()
+            if let watch { SilenceWatch.shared.begin(watch.mark, limit: watch.limit) }
         } catch {
             _ = PQputCopyEnd(handle, "given up by the client")
             drain()

@@ -7,14 +7,17 @@ public import Pricing
 public struct CopyWriter: ~Copyable {
     private let handle: OpaquePointer
     private let sql: String
+    /// The place in the `SilenceWatch`: making rows is our time, sending them the server's.
+    private let watch: (mark: Int, limit: Duration)?
     private var buffer: [UInt8] = []
     private var inRow = false
     /// Large enough that a chunk costs one system call, small enough to stay in the cache.
     private static let chunkOctets = 65_536
 
-    init(handle: OpaquePointer, sql: String) {
+    init(handle: OpaquePointer, sql: String, watched watch: (mark: Int, limit: Duration)?) {
         self.handle = handle
         self.sql = sql
+        self.watch = watch
         buffer.reserveCapacity(Self.chunkOctets + 8_192)
     }
 
@@ -94,6 +97,8 @@ public struct CopyWriter: ~Copyable {
 
     mutating func flush() throws(DatabaseError) {
         guard !buffer.isEmpty else { return }
+        if let watch { SilenceWatch.shared.begin(watch.mark, limit: watch.limit) }
+        defer { if let watch { SilenceWatch.shared.setOurTurn(watch.mark) } }
         let sent = buffer.withUnsafeBytes { bytes in
             PQputCopyData(handle, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count))
         }

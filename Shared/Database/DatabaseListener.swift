@@ -11,6 +11,8 @@ public final class DatabaseListener: Sendable {
     public let notifications: AsyncStream<DatabaseNotification>
 
     private static let bufferedNotifications = 256
+    /// After this without a notification the server is asked for a sign of life, and gets as long for it.
+    private static let silenceMilliseconds = 20_000
     private let state: StopSignal
 
     /// - Parameter channels: to listen to, without quotes.
@@ -45,14 +47,15 @@ public final class DatabaseListener: Sendable {
         var pauseMilliseconds = 100
         while !state.isStopped {
             do {
-                let connection = try Connection(url: url, applicationName: applicationName)
+                let connection = try Connection(url: url, applicationName: applicationName, silenceMilliseconds: silenceMilliseconds)
                 for channel in channels { try connection.listen(channel) }
                 pauseMilliseconds = 100
                 continuation.yield(DatabaseNotification(channel: "", payload: ""))
                 while !state.isStopped {
-                    for notification in try connection.notifications(timeoutMilliseconds: 60_000, wake: state.readEnd) {
-                        continuation.yield(notification)
-                    }
+                    let found = try connection.notifications(timeoutMilliseconds: silenceMilliseconds, wake: state.readEnd)
+                    for notification in found { continuation.yield(notification) }
+                    // A way that is gone without a word would bring nothing either.
+                    if found.isEmpty, !state.isStopped { try connection.query("SELECT 1") }
                 }
             } catch {
                 logger?.warning("Notifications interrupted", metadata: ["error": "\(error)"])

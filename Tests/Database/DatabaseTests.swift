@@ -220,6 +220,44 @@ import TestSupport
         #expect(try later.query("SELECT 1")[0].int(0) == 1)
     }
 
+    @Test func `a call that the server does not know of ends within seconds, and its transaction with it`() throws {
+        let lost = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 60_000)
+        let backend = pid_t(try lost.query("SELECT pg_backend_pid()::bigint")[0].int(0))
+        try lost.script("BEGIN; SELECT pg_advisory_xact_lock(2027)")
+        // Stopped, it takes what is sent to it and does not get to it: as behind a proxy that acknowledges for a server that is gone.
+        #expect(kill(backend, SIGSTOP) == 0)
+        let resumed = Thread {
+            Thread.sleep(forTimeInterval: 20)
+            kill(backend, SIGCONT)
+        }
+        resumed.start()
+        let began = ContinuousClock.now
+        do {
+            _ = try lost.query("SELECT 1")
+            Issue.record("nobody was there to answer")
+        } catch {
+            #expect(error.isConnectionLost && error.isRetriable)
+        }
+        #expect(ContinuousClock.now - began < .seconds(15))
+        // It was told to end, so it does as soon as it can, and gives its locks back.
+        kill(backend, SIGCONT)
+        try connection.query("SELECT pg_advisory_lock(2027)")
+        try connection.query("SELECT pg_advisory_unlock(2027)")
+    }
+
+    @Test func `a call that the server works on, or waits for a lock in, is left alone`() throws {
+        let slow = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 60_000)
+        #expect(try slow.query("SELECT 1 FROM pg_sleep(6)").count == 1)
+        try connection.query("CREATE TABLE slow_rows (n bigint)")
+        defer { try? connection.script("DROP TABLE slow_rows") }
+        let copied = try slow.copyIn("COPY slow_rows FROM STDIN") { writer in
+            writer.int(1)
+            try writer.endRow()
+            Thread.sleep(forTimeInterval: 6)
+        }
+        #expect(copied == 1)
+    }
+
     @Test func `a transaction that nobody goes on with gives its locks back`() throws {
         let left = try Connection(url: url, applicationName: "tests", silenceMilliseconds: 500)
         try left.script("BEGIN; SELECT pg_advisory_xact_lock(2026)")
