@@ -88,7 +88,8 @@ struct HTTPListeners: Sendable {
         settings.maxOpen = WebhookCourier.capacity
         let name = "queue \(configuration.name)"
         let stage = WindowedStage(
-            environment.bus, settings: settings, onState: context.health.reporter(name), onRecords: { courier.receive($0) })
+            environment.bus, settings: settings, onState: context.health.reporter(name),
+            hasBegun: { courier.hasBegunLeaving() }, onRecords: { courier.receive($0) })
         await courier.attach(stage)
         let (ended, end) = AsyncStream<Void>.makeStream()
         startThread(name) {

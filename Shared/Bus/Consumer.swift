@@ -138,6 +138,9 @@ final class Consumer {
         return code == RD_KAFKA_RESP_ERR_NO_ERROR && high >= 0 ? high : nil
     }
 
+    /// The group has given our partitions away without asking: it took us for dead.
+    var hasLostAssignment: Bool { rd_kafka_assignment_lost(handle.raw) != 0 }
+
     /// Leaves the group in order (a static member stays a member until its session times out).
     func close() {
         // librdkafka before 2.1 aborts the process ("Assertion `assignor_state' failed") where a client is destroyed between

@@ -23,8 +23,9 @@ final class KafkaHandle: @unchecked Sendable {
             ("bootstrap.servers", configuration.bootstrap), ("client.id", configuration.clientID),
             ("socket.nagle.disable", "true"), ("log.connection.close", "false"), ("reconnect.backoff.ms", "20"),
             ("reconnect.backoff.max.ms", "500"), ("broker.address.family", "v4"),
-            // A broker that is gone without a word is given up after this, not after librdkafka's minute.
-            ("socket.timeout.ms", "20000"), ("socket.keepalive.enable", "true"),
+            // A broker that is gone without a word is given up after this, not after librdkafka's minute. One whose disk is slower than
+            // this gets the same again, which it knows (sequence numbers), and the coordinator's requests have their own, longer times.
+            ("socket.timeout.ms", "6000"), ("socket.keepalive.enable", "true"),
         ]
         merged += settings
         for name in configuration.properties.keys.sorted() { merged.append((name, configuration.properties[name] ?? "")) }

@@ -19,6 +19,8 @@ public final class WindowedStage: Sendable {
         /// Under load: from one transaction to the next, so that each holds many records (`CommitPace`). Without a journal a completion
         /// counts only once it is committed; then nothing waits.
         public var busyMilliseconds = 20
+        /// How long a partition that is to go to another instance is kept for the answers to what was begun.
+        public var leavingPatience = Duration.seconds(6)
         public init(consumer: ConsumerSettings, transactionalID: String) {
             self.consumer = consumer
             self.transactionalID = transactionalID
@@ -45,6 +47,7 @@ public final class WindowedStage: Sendable {
     private let onState: @Sendable (StageState) -> Void
     private let onRecords: @Sendable ([ClaimedRecord]) -> Void
     private let onRecorded: @Sendable (Int) -> Void
+    private let hasBegun: @Sendable () -> Bool
     private let inbox = Mutex(Inbox())
     private let stopping = Atomic<Bool>(false)
     private let committed = Atomic<Int>(0)
@@ -53,16 +56,21 @@ public final class WindowedStage: Sendable {
 
     /// - Parameters:
     ///   - onRecorded: the sum of the weights of completions that are written down now; on the stage's thread.
+    ///   - hasBegun: whether something was begun, and not completed yet, whose claim `isLeaving`: its answer is waited for before the
+    ///     partition goes, or the next owner would begin it again. On the stage's thread, several times; what it finds completed must have
+    ///     been given to `complete` when it returns.
     ///   - onRecords: takes over a batch, in order; called on the stage's thread, must not block for long.
     public init(
         _ configuration: BusConfiguration, settings: Settings, onState: @escaping @Sendable (StageState) -> Void,
-        onRecorded: @escaping @Sendable (Int) -> Void = { _ in }, onRecords: @escaping @Sendable ([ClaimedRecord]) -> Void
+        onRecorded: @escaping @Sendable (Int) -> Void = { _ in }, hasBegun: @escaping @Sendable () -> Bool = { false },
+        onRecords: @escaping @Sendable ([ClaimedRecord]) -> Void
     ) {
         self.configuration = configuration
         self.settings = settings
         self.onState = onState
         self.onRecords = onRecords
         self.onRecorded = onRecorded
+        self.hasBegun = hasBegun
     }
 
     /// Gives records back as done. From any thread; call it once per batch, not per record.
@@ -142,9 +150,7 @@ public final class WindowedStage: Sendable {
             configuration, settings: settings.consumer, onAssigned: { work.assigned($0) },
             onRevoked: { [self] partitions in
                 guard let consumer = work.consumer else { return }  // we are closing; what is open stays with this process
-                // The last chance to write down what is done; whoever gets the partitions starts from there.
-                work.take(takeCompletions())
-                do throws(BusError) { try work.commit(producer, consumer) } catch { work.failure = error }
+                do throws(BusError) { try letGo(partitions, work, producer, consumer) } catch { work.failure = error }
                 work.revoked(partitions)
             })
         work.consumer = consumer
@@ -168,15 +174,10 @@ public final class WindowedStage: Sendable {
             inbox.withLock { $0.isPacing = wait > .zero }
             if work.hasNews, wait == .zero {
                 pace.began(records: work.uncommittedCount, at: .now)
-                try work.commit(producer, consumer)
+                try commit(work, upTo: batch, producer, consumer)
                 onCommit()
-                if !work.hasLimbo {
-                    inbox.withLock { $0.journal?.committed(upTo: batch) }
-                    committed.store(batch, ordering: .releasing)
-                }
             }
-            let recorded = work.takeRecorded()
-            if recorded > 0 { onRecorded(recorded) }
+            giveRoom(work)
             if let failure = work.failure { throw failure }
             if work.hasLimbo, ContinuousClock.now - began > WindowedStage.recoveryPatience { work.forgetUnassigned() }
             let room = work.isStretched ? 0 : settings.maxOpen - work.openCount
@@ -205,6 +206,39 @@ public final class WindowedStage: Sendable {
         }
         work.take(takeCompletions())
         try work.commit(producer, consumer)
+    }
+
+    /// The last chance to write down what is done; whoever gets the partitions starts from there. What was begun gets the time to be
+    /// answered. The group waits for us meanwhile, and its other members go on.
+    private func letGo(
+        _ partitions: [TopicPartition], _ work: WindowedWork, _ producer: TransactionalProducer, _ consumer: Consumer
+    ) throws(BusError) {
+        work.leaving(partitions)
+        let deadline = ContinuousClock.now + (consumer.hasLostAssignment ? .zero : settings.leavingPatience)
+        while true {
+            // Asked first: what is completed after this look is taken in the next round.
+            let isBusy = hasBegun()
+            let (completions, batch) = takeBatch()
+            work.take(completions)
+            try commit(work, upTo: batch, producer, consumer)
+            giveRoom(work)
+            guard isBusy, !isStopping, ContinuousClock.now < deadline else { return }
+            _ = news.wait(timeout: .now() + .milliseconds(20))
+        }
+    }
+
+    private func commit(
+        _ work: WindowedWork, upTo batch: Int, _ producer: TransactionalProducer, _ consumer: Consumer
+    ) throws(BusError) {
+        try work.commit(producer, consumer)
+        guard !work.hasLimbo else { return }
+        inbox.withLock { $0.journal?.committed(upTo: batch) }
+        committed.store(batch, ordering: .releasing)
+    }
+
+    private func giveRoom(_ work: WindowedWork) {
+        let recorded = work.takeRecorded()
+        if recorded > 0 { onRecorded(recorded) }
     }
 
     private func takeCompletions() -> [Completion] { takeBatch().completions }

@@ -80,6 +80,11 @@ final class WindowedWork {
         }
     }
 
+    /// The group is about to give the partitions to somebody else: nothing more of them is begun.
+    func leaving(_ partitions: [TopicPartition]) {
+        for partition in partitions { assignments[partition]?.leave() }
+    }
+
     /// The group gives the partitions to somebody else.
     func revoked(_ partitions: [TopicPartition]) {
         for partition in partitions {
@@ -123,7 +128,7 @@ final class WindowedWork {
     func take(_ completions: [Completion]) {
         for completion in completions {
             let claim = completion.claim
-            if claim.isVoid {
+            if claim.isRevoked {
                 recorded += completion.weight
             } else if case .open = limbo[claim.partition]?[claim.offset] {
                 limbo[claim.partition]?[claim.offset] = .done(completion.outputs, weight: completion.weight)

@@ -118,7 +118,8 @@ public struct SubmitQueue<Part> {
                 waiting.removeFirst(head)
                 head = 0
             }
-            if slot.outgoing.claim.isVoid { settle(slot.outgoing) }
+            // What is begun of a message of several parts is sent to its end while there is time: nobody repeats it then.
+            if slot.outgoing.claim.isVoid, !slot.outgoing.claim.isLeaving || slot.outgoing.held == 0 { settle(slot.outgoing) }
             guard !slot.outgoing.isSettled, slot.outgoing.putOffBy == nil else { continue }
             slot.outgoing.underWay += 1
             return slot
@@ -194,6 +195,9 @@ public struct SubmitQueue<Part> {
     public mutating func fail(_ slot: Slot) -> Bool { end(slot.outgoing) }
 
     // MARK: Orders
+
+    /// Whether an answer is awaited to something that is about to go to another instance.
+    public var hasBegunLeaving: Bool { open.values.contains { $0.claim.isLeaving && $0.held > 0 } }
 
     /// The message, where it has not ended.
     public func outgoing(_ msgid: Int64) -> Outgoing? { open[msgid] }

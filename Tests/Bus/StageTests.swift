@@ -189,4 +189,69 @@ import Testing
         #expect(seen.count == count)
         #expect(seen.values.allSatisfy { $0 == 1 })
     }
+
+    /// One that takes over gets what was not begun, and nothing of what was: that is answered and recorded before the partition goes.
+    @Test func `a partition goes to another instance when what was begun is answered`() async throws {
+        let run = UUID().uuidString.prefix(8)
+        let input = "l-\(run)"
+        let configuration = try await Self.configuration("leaving-test")
+        try? Admin(configuration).create([TopicSpecification(name: input, partitions: 4)], timeoutMilliseconds: 2_000)
+        let producer = try Producer(configuration) { _ in }
+        let count = 200
+        for number in 0..<count {
+            try producer.send(OutgoingRecord(topic: input, key: "k\(number)", value: Array("\(number)".utf8)), token: 0)
+        }
+        producer.close()
+
+        func settings(_ instance: String) -> WindowedStage.Settings {
+            WindowedStage.Settings(
+                consumer: ConsumerSettings(group: "lg-\(run)", topics: [input], instance: instance), transactionalID: "ltx-\(run)-\(instance)")
+        }
+        // The first begins every second record and answers when it is asked for the fifth time whether it waits for something.
+        let handed = Mutex<[(Claim, String)]>([])
+        let answered = Mutex<Set<String>>([])
+        let asked = Atomic<Int>(0)
+        let box = Mutex<WindowedStage?>(nil)
+        let first = WindowedStage(
+            configuration, settings: settings("one"), onState: { _ in },
+            hasBegun: {
+                let begun = handed.withLock { handed in handed.filter { $0.0.isLeaving && Int($0.1).map { $0 % 2 == 0 } ?? false } }
+                guard asked.wrappingAdd(1, ordering: .relaxed).newValue >= 5, !begun.isEmpty else { return !begun.isEmpty }
+                handed.withLock { handed in handed.removeAll { one in begun.contains { $0.1 == one.1 } } }
+                answered.withLock { $0.formUnion(begun.map(\.1)) }
+                box.withLock { $0 }?.complete(begun.map { Completion(claim: $0.0, outputs: []) })
+                return false
+            },
+            onRecords: { claimed in
+                handed.withLock { $0 += claimed.map { ($0.claim, String(decoding: $0.record.value, as: UTF8.self)) } }
+            })
+        box.withLock { $0 = first }
+        let taken = Mutex<Set<String>>([])
+        let second = WindowedStage(configuration, settings: settings("two"), onState: { _ in }) { claimed in
+            taken.withLock { $0.formUnion(claimed.map { String(decoding: $0.record.value, as: UTF8.self) }) }
+        }
+        @Sendable func until(_ isTrue: () -> Bool) {
+            let deadline = ContinuousClock.now + .seconds(60)
+            while !isTrue(), ContinuousClock.now < deadline { usleep(20_000) }
+        }
+        await withCheckedContinuation { continuation in
+            startThread("first") {
+                first.run()
+                continuation.resume()
+            }
+            startThread("watch") {
+                until { handed.withLock { $0.count } == count }
+                startThread("second") { second.run() }
+                until { !answered.withLock { $0.isEmpty } && !taken.withLock { $0.isEmpty } }
+                // What it might take too much would come now.
+                usleep(500_000)
+                second.stop()
+                first.stop()
+            }
+        }
+        let (theirs, ours) = (taken.withLock { $0 }, answered.withLock { $0 })
+        #expect(!ours.isEmpty && !theirs.isEmpty)
+        #expect(theirs.isDisjoint(with: ours))
+        #expect(theirs.allSatisfy { (Int($0) ?? 0) % 2 == 1 })
+    }
 }

@@ -134,8 +134,8 @@ class Client:
                 pdu = self.link.send_message(
                     source_addr_ton=smpplib.consts.SMPP_TON_ALNUM, source_addr_npi=smpplib.consts.SMPP_NPI_UNK,
                     source_addr=self.source, dest_addr_ton=smpplib.consts.SMPP_TON_INTL, dest_addr_npi=smpplib.consts.SMPP_NPI_ISDN,
-                    destination_addr=self.destination, short_message=submission.text.encode("ascii"), registered_delivery=True,
-                    **self.fields)
+                    destination_addr=self.destination, short_message=submission.text.encode("ascii"),
+                    **({"registered_delivery": True} | self.fields))
                 assert self.unanswered.get(pdu.sequence) is submission
             readable, _, _ = select.select([self.link._socket], [], [], 0.2)
             if readable:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import time
 from collections import Counter
+from contextlib import contextmanager
 
 import pytest
 from confluent_kafka import ConsumerGroupState
@@ -27,8 +28,8 @@ def provider(own_gateway):
     running.stop()
 
 
-def start(gateway, count=1, destination=PREFIX + "1", first=0):
-    client = Client(gateway.smpp_port, count, destination=destination, first=first)
+def start(gateway, count=1, destination=PREFIX + "1", first=0, **fields):
+    client = Client(gateway.smpp_port, count, destination=destination, first=first, **fields)
     client.connect()
     client.submit_all()
     return client
@@ -210,42 +211,82 @@ def test_tls_with_a_certificate_that_is_verified(own_gateway, provider, certific
         listener.close()
 
 
+@contextmanager
+def second_instance(gateway):
+    environment = gateway.environment | {
+        "SIGNALBOX_DATABASE_URL": gateway.state["database_url"], "SIGNALBOX_KAFKA": gateway.state["kafka"],
+        "SIGNALBOX_INSTANCE": "egress-smpp-second"}
+    with open(gateway.place / "second.log", "ab") as log:
+        second = subprocess.Popen(
+            [executable(), "run", "egress-smpp"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+    try:
+        yield
+    finally:
+        second.send_signal(signal.SIGTERM)
+        second.wait(30)
+
+
+def shares(gateway, name):
+    """The sessions of each instance."""
+    rows = gateway.sql(f"SELECT sessions FROM connector_state WHERE connector = '{name}' AND beat > now() - interval '3 seconds'")
+    return sorted(row[0] for row in rows)
+
+
+def both_read(gateway, name):
+    admin = AdminClient({"bootstrap.servers": gateway.state["kafka"], "log_level": 0})
+    group = admin.describe_consumer_groups([f"egress-smpp.{name}"])[f"egress-smpp.{name}"].result(20)
+    return (
+        group.state == ConsumerGroupState.STABLE and len(group.members) == 2
+        and all(member.assignment.topic_partitions for member in group.members))
+
+
 def test_several_instances_share_the_sessions(own_gateway, provider):
     gateway = own_gateway
     apply(gateway, connector("alpha", provider.port, INSTANCES=3))
     wait_bound(gateway, 3)
-    environment = gateway.environment | {
-        "SIGNALBOX_DATABASE_URL": gateway.state["database_url"], "SIGNALBOX_KAFKA": gateway.state["kafka"],
-        "SIGNALBOX_INSTANCE": "egress-smpp-second"}
-    with open(gateway.place / "second.log", "wb") as log:
-        second = subprocess.Popen(
-            [executable(), "run", "egress-smpp"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
-    try:
-        def shares():
-            rows = gateway.sql("SELECT sessions FROM connector_state WHERE connector = 'alpha' AND beat > now() - interval '3 seconds'")
-            return sorted(row[0] for row in rows)
-
-        def both_read():
-            """What an instance has sent and must hand over before the answer comes is sent again by the other."""
-            admin = AdminClient({"bootstrap.servers": gateway.state["kafka"], "log_level": 0})
-            group = admin.describe_consumer_groups(["egress-smpp.alpha"])["egress-smpp.alpha"].result(20)
-            return (
-                group.state == ConsumerGroupState.STABLE and len(group.members) == 2
-                and all(member.assignment.topic_partitions for member in group.members))
-
-        wait_for("each has its share", lambda: shares() == [1, 2], 40, 0.2)
+    with second_instance(gateway):
+        wait_for("each has its share", lambda: shares(gateway, "alpha") == [1, 2], 40, 0.2)
         assert binds(provider) == 3
-        wait_for("each has its partitions", both_read, 40, 0.2)
+        wait_for("each has its partitions", lambda: both_read(gateway, "alpha"), 40, 0.2)
         client = start(gateway, 60, first=800)
         finish(client)
         texts = Counter(event.text for event in provider.submits(PREFIX + "1"))
         assert {one.text: texts[one.text] for one in client.answered if texts[one.text] != 1} == {}, "each is submitted once"
-    finally:
-        second.send_signal(signal.SIGTERM)
-        second.wait(30)
-    wait_for("the first has them all again", lambda: shares() == [3], 40, 0.2)
+    wait_for("the first has them all again", lambda: shares(gateway, "alpha") == [3], 40, 0.2)
     assert binds(provider) == 3
     finish(start(gateway, 20, first=900))
+
+
+def test_what_an_instance_has_sent_is_not_sent_again_by_one_that_joins_or_stays(own_gateway, provider):
+    """Partitions change hands, and sessions with them, while windows are full and the provider takes its time."""
+    gateway = own_gateway
+    prefix, destinations, count = "9977", 8, 250
+    slow = Provider(gateway, "slow", 1).start("--answer-delay", 400)
+    try:
+        apply(gateway, connector("alpha", provider.port), connector("slow", slow.port, INSTANCES=4))
+        gateway.run("route", "add", "--prefix", prefix, "--connector", "slow")
+        gateway.wait_applied()
+        wait_bound(gateway, 4, "slow")
+        for one in range(destinations):
+            # Without reports, which would go to any of the account's sessions.
+            start(gateway, count, destination=f"{prefix}{one:02}", registered_delivery=0).close()
+        with second_instance(gateway):
+            wait_for("each has its partitions", lambda: both_read(gateway, "slow"), 40, 0.2)
+            wait_for("each has its share", lambda: shares(gateway, "slow") == [2, 2], 40, 0.2)
+            left = destinations * count - len(slow.events("SUBMIT"))
+            assert left > 0, "it joined too late to see anything"
+            time.sleep(1)
+
+        def seen():
+            return Counter((event.destination, event.text) for event in slow.events("SUBMIT"))
+
+        wait_for("the provider has them all", lambda: len(seen()) == destinations * count, 60, 0.5)
+        # What is sent a second time would come now.
+        time.sleep(2)
+        assert {one: times for one, times in seen().items() if times != 1} == {}
+    finally:
+        apply(gateway, connector("alpha", provider.port))
+        slow.stop()
 
 
 def test_what_is_held_back_expires_with_a_report(own_gateway, provider):

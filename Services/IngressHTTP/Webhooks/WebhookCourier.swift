@@ -39,6 +39,9 @@ actor WebhookCourier {
     private var isParking = false
     private var completions: [Completion] = []
     private var isFlushing = false
+    /// Requests that are under way.
+    private var calls: [Int: Claim] = [:]
+    private var lastCall = 0
 
     init(
         _ connector: ConnectorConfiguration, eventLoop: any EventLoop, database: Database, client: HTTPClient, acceptance: Acceptance,
@@ -110,8 +113,16 @@ actor WebhookCourier {
     private func pump(_ endpoint: WebhookBoard<Delivery>.Endpoint) {
         let started = monotonicMilliseconds()
         for delivery in board.take(endpoint, now: started) {
+            lastCall += 1
+            let number = lastCall
+            calls[number] = delivery.claim
             client.send(delivery.call.request).whenComplete { result in
-                self.eventLoop.execute { self.assumeIsolated { $0.answered(delivery, endpoint, result, started) } }
+                self.eventLoop.execute {
+                    self.assumeIsolated {
+                        $0.calls[number] = nil
+                        $0.answered(delivery, endpoint, result, started)
+                    }
+                }
             }
         }
     }
@@ -181,6 +192,19 @@ actor WebhookCourier {
     }
 
     // MARK: Recording
+
+    /// Whether an answer is awaited to something that is about to go to another instance; the rest of it is not sent from here. Called on
+    /// the stage's thread, which may wait. A loop that has ended has nothing under way.
+    nonisolated func hasBegunLeaving() -> Bool {
+        let look = eventLoop.submit {
+            self.assumeIsolated { courier in
+                courier.board.drop { $0.claim.isVoid }
+                courier.flush()
+                return courier.calls.values.contains { $0.isLeaving }
+            }
+        }
+        return (try? look.wait()) ?? false
+    }
 
     /// What is done within one turn of the event loop is recorded at once.
     private func complete(_ completion: Completion) {

@@ -177,6 +177,11 @@ actor ClientDelivery {
         eventLoop.execute { self.assumeIsolated { $0.release(count, place) } }
     }
 
+    /// Called on the stage's thread, which may wait. A loop that has ended has nothing under way.
+    nonisolated func hasBegunLeaving(_ place: DeliveryPlace) -> Bool {
+        (try? eventLoop.submit { self.assumeIsolated { $0.board.hasBegunLeaving(place) } }.wait()) ?? false
+    }
+
     private func complete(_ completions: [DeliveryPlace: [Completion]]) {
         for (place, completions) in completions { stages[place]?.complete(completions) }
     }

@@ -24,6 +24,10 @@ struct DeliveryBoard<SessionID: Hashable> {
 
         /// It went to another instance, which delivers it.
         var isVoid: Bool { if case .queue(let claim, _) = self { claim.isVoid } else { false } }
+        /// It is about to go to another instance.
+        func isLeaving(_ place: DeliveryPlace) -> Bool {
+            if case .queue(let claim, place) = self { claim.isLeaving } else { false }
+        }
     }
 
     struct Delivery {
@@ -102,6 +106,11 @@ struct DeliveryBoard<SessionID: Hashable> {
         account.waiting.removeFirst(used)
         accounts[name] = account
         return taken
+    }
+
+    /// Whether a session has yet to answer something that is about to go to another instance.
+    func hasBegunLeaving(_ place: DeliveryPlace) -> Bool {
+        sessions.values.contains { $0.outstanding.values.contains { $0.source.isLeaving(place) } }
     }
 
     /// A session answered, or gave up on, a delivery. Its place stays taken until `release`.

@@ -13,6 +13,8 @@ public protocol ConnectorFeed: Sendable {
     func receive(_ claimed: [ClaimedRecord])
     /// That many parts are written down. Called on the stage's thread.
     func recorded(_ parts: Int)
+    /// Whether something was sent, and not answered, that is about to go to another instance. Called on the stage's thread.
+    func hasBegunLeaving() -> Bool
     /// Follows what senders ordered of these messages.
     /// - Returns: where those stand that are being decided.
     func consider(_ msgids: [Int64]) async -> [Int64: QueueOrderVote]
@@ -147,7 +149,7 @@ public final class ConnectorPool: Service {
         settings.maxOpen = min(10_000, max(1_000, window * max(1, configuration.instances) * 8))
         let stage = WindowedStage(
             environment.bus, settings: settings, onState: context.health.reporter("queue \(configuration.name)"),
-            onRecorded: { feed.recorded($0) }, onRecords: { feed.receive($0) })
+            onRecorded: { feed.recorded($0) }, hasBegun: { feed.hasBegunLeaving() }, onRecords: { feed.receive($0) })
         let (ended, end) = AsyncStream<Void>.makeStream()
         startThread("queue \(configuration.name)") {
             stage.run()

@@ -203,6 +203,13 @@ open class QueueConnector<Part: Sendable> {
         report()
     }
 
+    /// Whether answers are awaited to what is about to go to another instance; the rest of it is not sent from here.
+    final func hasBegunLeaving() -> Bool {
+        pump()
+        report()
+        return queue.hasBegunLeaving
+    }
+
     /// Gives what ended to the stage: to be called once after each batch of answers.
     public final func report() {
         guard !completions.isEmpty else { return }

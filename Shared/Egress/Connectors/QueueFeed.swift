@@ -71,6 +71,9 @@ public struct QueueFeed<Maker: PartMaker>: ConnectorFeed {
     /// Called on the stage's thread.
     public func recorded(_ parts: Int) { eventLoop.execute { connector.value.recorded(parts) } }
 
+    /// Called on the stage's thread, which may wait. A loop that has ended has nothing under way.
+    public func hasBegunLeaving() -> Bool { (try? eventLoop.submit { connector.value.hasBegunLeaving() }.wait()) ?? false }
+
     public func consider(_ msgids: [Int64]) async -> [Int64: QueueOrderVote] {
         (try? await eventLoop.submit { connector.value.consider(msgids) }.get()) ?? [:]
     }
