@@ -17,8 +17,9 @@ enum EarlyReceipts {
         let ordered = Array(keys)
         let rows = try connection.query(
             """
-            SELECT e.source, e.record FROM early_receipt e
-            JOIN unnest($1::text[], $2::text[]) AS k(connector, key) ON e.connector = k.connector AND e.match_key = k.key
+            SELECT e.source, e.record FROM unnest($1::text[], $2::text[]) AS k(connector, key)
+            CROSS JOIN LATERAL (
+                SELECT source, record, received FROM early_receipt WHERE connector = k.connector AND match_key = k.key OFFSET 0) AS e
             ORDER BY e.received, e.source
             """, [.textArray(ordered.map(\.connector)), .textArray(ordered.map(\.key))])
         return try rows.map { row in

@@ -31,10 +31,10 @@ struct StoredEntry {
             """
             SELECT connector, smscid, msgid, part, parts, record, closed_by, closed_sequence, status, error, reason_text, done_at,
                 received_at, options
-            FROM open_dlr WHERE msgid IN (
-                SELECT o.msgid FROM open_dlr o
-                JOIN unnest($1::text[], $2::text[]) AS k(connector, key) ON o.connector = k.connector AND o.match_key = k.key
-                UNION ALL SELECT unnest($3::bigint[]))
+            FROM open_dlr WHERE msgid = ANY(ARRAY(
+                SELECT o.msgid FROM unnest($1::text[], $2::text[]) AS k(connector, key)
+                CROSS JOIN LATERAL (SELECT msgid FROM open_dlr WHERE connector = k.connector AND match_key = k.key OFFSET 0) AS o
+                UNION ALL SELECT unnest($3::bigint[])))
             ORDER BY msgid, part, connector, match_key FOR UPDATE
             """, [.textArray(ordered.map(\.connector)), .textArray(ordered.map(\.key)), .intArray(msgids.map { $0 })])
         return try rows.map { row in
@@ -62,6 +62,7 @@ struct StoredEntry {
         options = receipt.receipt.options
     }
 
+    /// They are locked: where a row stands does not change.
     static func write(_ closed: [StoredEntry], _ connection: Connection) throws {
         _ = try connection.execute(
             """
@@ -71,8 +72,10 @@ struct StoredEntry {
                         $10::bigint[], $11::int[], $12::bytea[])
                 AS n(connector, match_key, msgid, closed_by, closed_sequence, status, error, reason_text, done_at, received_at, part,
                     options)
-            WHERE open_dlr.connector = n.connector AND open_dlr.match_key = n.match_key AND open_dlr.msgid = n.msgid
-                AND open_dlr.part = n.part
+            CROSS JOIN LATERAL (
+                SELECT ctid FROM open_dlr
+                WHERE connector = n.connector AND match_key = n.match_key AND msgid = n.msgid AND part = n.part OFFSET 0) AS place
+            WHERE open_dlr.ctid = place.ctid
             """,
             [
                 .textArray(closed.map(\.connector)), .textArray(closed.map { $0.key.key }), .intArray(closed.map(\.msgid)),

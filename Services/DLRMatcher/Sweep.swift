@@ -66,11 +66,13 @@ enum Sweep {
             """
             WITH gone AS (DELETE FROM early_receipt e WHERE e.received < now() - make_interval(secs => $1::int)
                 AND NOT EXISTS (SELECT FROM unnest(e.match_key || e.other_keys) AS k(key)
-                    JOIN open_dlr o ON o.connector = e.connector AND o.match_key = k.key WHERE o.closed_by IS NULL)
+                    CROSS JOIN LATERAL (SELECT closed_by FROM open_dlr WHERE connector = e.connector AND match_key = k.key OFFSET 0) AS o
+                    WHERE o.closed_by IS NULL)
                 RETURNING connector, smscid, source, record, received, match_key, other_keys),
             sorted AS (
-                SELECT g.*, EXISTS (SELECT FROM unnest(g.match_key || g.other_keys) AS k(key)
-                    JOIN closed_dlr c ON c.key = signalbox_receipt_key(g.connector, k.key)) AS repeated FROM gone g),
+                SELECT g.*, EXISTS (SELECT FROM closed_dlr WHERE key = ANY(ARRAY(
+                    SELECT signalbox_receipt_key(g.connector, k.key) FROM unnest(g.match_key || g.other_keys) AS k(key)))) AS repeated
+                FROM gone g),
             kept AS (
                 INSERT INTO orphan_receipt (connector, smscid, source, record, received, note)
                 SELECT connector, smscid, source, record, received, 'nothing was submitted under this id' FROM sorted WHERE NOT repeated
@@ -82,8 +84,8 @@ enum Sweep {
         // A receipt that comes within ORPHANTIME after its entry is gone is looked at ORPHANTIME later.
         _ = try connection.execute(
             """
-            DELETE FROM closed_dlr WHERE key IN (
-                SELECT key FROM closed_dlr WHERE at < now() - make_interval(secs => 2 * $1::int + 60) ORDER BY at LIMIT 20000)
+            DELETE FROM closed_dlr WHERE key = ANY(ARRAY(
+                SELECT key FROM closed_dlr WHERE at < now() - make_interval(secs => 2 * $1::int + 60) ORDER BY at LIMIT 20000))
             """, [.int(orphanSeconds)])
     }
 }

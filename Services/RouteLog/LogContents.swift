@@ -90,7 +90,8 @@ enum LogContents {
             messages.filter { !$0.joined.isEmpty },
             """
             UPDATE messagebody b SET body = u.t, udh = u.h, charcode = u.c
-            FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS u(m, t, h, c) WHERE b.msgid = u.m
+            FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS u(m, t, h, c)
+            WHERE b.msgid = ANY($1::bigint[]) AND b.msgid = u.m
             """, connection)
     }
 
@@ -152,7 +153,8 @@ enum LogContents {
         guard !joined.isEmpty else { return }
         try connection.execute(
             """
-            UPDATE messageoptions m SET options = u.o FROM unnest($1::bigint[], $2::text[]) AS u(m, o) WHERE m.msgid = u.m
+            UPDATE messageoptions m SET options = u.o FROM unnest($1::bigint[], $2::text[]) AS u(m, o)
+            WHERE m.msgid = ANY($1::bigint[]) AND m.msgid = u.m
             """, [.intArray(joined.map(\.message.msgid)), .textArray(joined.map(\.options))])
     }
 

@@ -36,13 +36,16 @@ final class PartTable {
         }
     }
 
+    /// What waits of a set is asked for in the order of its index: the index of deadlines has the same rows, and to a planner who takes
+    /// them for one or none it is as good.
     private func stored(
         _ sets: Set<[UInt8]>, _ msgids: [Int64], _ positions: [String], _ connection: Connection
     ) throws -> [StoredPart] {
         try connection.query(
             """
-            SELECT msgid, set_key, number, total, record, closed_by, whole FROM message_part
-                WHERE set_key = ANY($1::bytea[]) AND closed_by IS NULL
+            SELECT p.* FROM unnest($1::bytea[]) AS k(key) CROSS JOIN LATERAL (
+                SELECT msgid, set_key, number, total, record, closed_by, whole FROM message_part
+                WHERE set_key BETWEEN k.key AND k.key AND closed_by IS NULL ORDER BY set_key OFFSET 0) AS p
             UNION ALL SELECT msgid, set_key, number, total, record, closed_by, whole FROM message_part WHERE closed_by = ANY($2::text[])
             UNION ALL SELECT msgid, set_key, number, total, record, closed_by, whole FROM message_part
                 WHERE msgid = ANY($3::bigint[]) AND closed_by <> ALL($2::text[])
@@ -76,7 +79,8 @@ final class PartTable {
         try connection.execute(
             """
             UPDATE message_part p SET closed_by = u.c, closed_at = now(), whole = u.w
-            FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS u(m, c, w) WHERE p.msgid = u.m
+            FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS u(m, c, w)
+            WHERE p.msgid = ANY($1::bigint[]) AND p.msgid = u.m
             """, [.intArray(parts.map(\.msgid)), .textArray(parts.map(\.closedBy)), .intArray(parts.map(\.whole))])
     }
 
@@ -86,10 +90,10 @@ final class PartTable {
         try database.inTransaction { connection in
             try connection.query(
                 """
-                UPDATE message_part SET given_up = now() WHERE msgid IN (
+                UPDATE message_part SET given_up = now() WHERE msgid = ANY(ARRAY(
                     SELECT msgid FROM message_part WHERE closed_by IS NULL AND deadline < now()
                         AND (given_up IS NULL OR given_up < now() - interval '1 minute')
-                    ORDER BY deadline LIMIT \(Self.sweepBatch) FOR UPDATE SKIP LOCKED)
+                    ORDER BY deadline LIMIT \(Self.sweepBatch) FOR UPDATE SKIP LOCKED))
                 RETURNING record
                 """
             ).map { try ShortMessage(serializedBytes: try $0.bytes(0)) }.sorted { $0.msgid < $1.msgid }
@@ -101,9 +105,9 @@ final class PartTable {
         try database.inTransaction { connection in
             _ = try connection.execute(
                 """
-                DELETE FROM message_part WHERE msgid IN (
+                DELETE FROM message_part WHERE msgid = ANY(ARRAY(
                     SELECT msgid FROM message_part WHERE closed_at < now() - interval '1 day' LIMIT \(Self.tidyingBatch)
-                    FOR UPDATE SKIP LOCKED)
+                    FOR UPDATE SKIP LOCKED))
                 """)
         }
     }

@@ -96,8 +96,9 @@ final class PoolNumbers {
         var entries: [Key: [Entry]] = [:]
         for row in try connection.query(
             """
-            SELECT s.pool, s.phone, s.number, s.account, s.source, s.msgid, s.expires > now() FROM sat_entry s
-            JOIN unnest($1::text[], $2::text[]) AS k(pool, phone) ON s.pool = k.pool AND s.phone = k.phone
+            SELECT s.pool, s.phone, s.number, s.account, s.source, s.msgid, s.expires > now()
+            FROM unnest($1::text[], $2::text[]) AS k(pool, phone)
+            CROSS JOIN LATERAL (SELECT * FROM sat_entry WHERE pool = k.pool AND phone = k.phone OFFSET 0) AS s
             """, [.textArray(keys.map(\.pool)), .textArray(keys.map(\.phone))])
         {
             entries[Key(pool: try row.text(0), phone: try row.text(1)), default: []].append(
@@ -138,7 +139,8 @@ final class PoolNumbers {
                 """
                 SELECT k.i, s.account, s.source, s.source_ton, s.source_npi, s.in_connector, s.msgid, s.quote
                 FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[]) AS k(i, pool, phone, number)
-                JOIN sat_entry s ON s.pool = k.pool AND s.phone = k.phone AND s.number = k.number
+                CROSS JOIN LATERAL (
+                    SELECT * FROM sat_entry WHERE pool = k.pool AND phone = k.phone AND number = k.number OFFSET 0) AS s
                 WHERE s.expires > now() ORDER BY s.msgid
                 """,
                 [
@@ -158,11 +160,15 @@ final class PoolNumbers {
             }
             let threaded = asked.filter { $0.pool.isThreaded && originals[$0.answer.index] != nil }
             if !threaded.isEmpty {
+                // A row that another router changes at this moment stands elsewhere then: it is being renewed.
                 try connection.execute(
                     """
                     UPDATE sat_entry s SET expires = now() + make_interval(secs => k.seconds)
                     FROM unnest($1::text[], $2::text[], $3::text[], $4::int[]) AS k(pool, phone, number, seconds)
-                    WHERE s.pool = k.pool AND s.phone = k.phone AND s.number = k.number AND s.expires > now()
+                    CROSS JOIN LATERAL (
+                        SELECT ctid FROM sat_entry
+                        WHERE pool = k.pool AND phone = k.phone AND number = k.number AND expires > now() OFFSET 0) AS place
+                    WHERE s.ctid = place.ctid
                     """,
                     [
                         .textArray(threaded.map(\.pool.name)), .textArray(threaded.map { $0.pool.phoneKey($0.answer.phone) }),

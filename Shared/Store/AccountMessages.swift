@@ -11,9 +11,8 @@ extension MessageStore {
         var found: [LoggedMessage] = []
         for row in try connection.query(
             """
-            SELECT \(LoggedMessage.columns) FROM routelog r
-            WHERE msgid = ANY($1::bigint[]) AND msgtype = 1
-                AND EXISTS (SELECT FROM unnest($1::bigint[], $2::text[]) AS w(id, account) WHERE w.id = r.msgid AND w.account = r.username)
+            SELECT \(LoggedMessage.columns) FROM (SELECT DISTINCT * FROM unnest($1::bigint[], $2::text[])) AS w(id, account)
+            CROSS JOIN LATERAL (SELECT * FROM routelog WHERE msgid = w.id AND username = w.account AND msgtype = 1 OFFSET 0) AS r
             """, [.intArray(wantedIDs), .textArray(wanted.map(\.account))])
         {
             found.append(try LoggedMessage(row))

@@ -106,6 +106,7 @@ public enum IdempotencyStore {
         }
     }
 
+    /// A claim that somebody else takes over at this moment is the other's to settle: its row stands elsewhere then.
     public static func settle(_ connection: Connection, _ answers: [Answer]) throws {
         let free = answers.filter { $0.status == nil }
         let final = answers.filter { $0.status != nil }
@@ -114,7 +115,9 @@ public enum IdempotencyStore {
                 try connection.execute(
                     """
                     UPDATE http_idempotency h SET status = t.s, answer = t.a
-                    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) AS t(u, k, s, a) WHERE h.username = t.u AND h.key = t.k
+                    FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) AS t(u, k, s, a)
+                    CROSS JOIN LATERAL (SELECT ctid FROM http_idempotency WHERE username = t.u AND key = t.k OFFSET 0) AS place
+                    WHERE h.ctid = place.ctid
                     """,
                     [
                         .textArray(final.map(\.username)), .textArray(final.map(\.key)), .intArray(final.map { $0.status.map(Int64.init) }),
@@ -125,7 +128,8 @@ public enum IdempotencyStore {
                 try connection.execute(
                     """
                     DELETE FROM http_idempotency h USING unnest($1::text[], $2::text[]) AS t(u, k)
-                    WHERE h.username = t.u AND h.key = t.k AND h.status IS NULL
+                    CROSS JOIN LATERAL (SELECT ctid FROM http_idempotency WHERE username = t.u AND key = t.k OFFSET 0) AS place
+                    WHERE h.ctid = place.ctid AND h.status IS NULL
                     """, [.textArray(free.map(\.username)), .textArray(free.map(\.key))])
             }
         }

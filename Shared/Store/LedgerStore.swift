@@ -92,7 +92,8 @@ public enum LedgerStore {
             try connection.execute(
                 """
                 UPDATE emguser SET charge_balance = new.balance
-                FROM unnest($1::bigint[], $2::numeric[]) AS new(userid, balance) WHERE emguser.userid = new.userid
+                FROM unnest($1::bigint[], $2::numeric[]) AS new(userid, balance)
+                WHERE emguser.userid = ANY($1::bigint[]) AND emguser.userid = new.userid
                 """, [.intArray(charges.map(\.userID)), .moneyArray(charges.map(\.charges))])
         }
         let credits = after.values.filter { before[$0.username]?.credits != $0.credits }
@@ -101,7 +102,8 @@ public enum LedgerStore {
             try connection.execute(
                 """
                 UPDATE emguser SET creditssend = new.whole, creditssenddec = new.millionths
-                FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS new(userid, whole, millionths) WHERE emguser.userid = new.userid
+                FROM unnest($1::bigint[], $2::bigint[], $3::bigint[]) AS new(userid, whole, millionths)
+                WHERE emguser.userid = ANY($1::bigint[]) AND emguser.userid = new.userid
                 """, [.intArray(credits.map(\.userID)), .intArray(split.map(\.whole)), .intArray(split.map(\.millionths))])
         }
     }

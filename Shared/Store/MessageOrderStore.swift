@@ -71,9 +71,9 @@ public enum MessageOrderStore {
                 COALESCE((SELECT optionvalue::bigint FROM messageoption p WHERE p.msgid = r.msgid AND p.optionname = 'DCS'), 0) AS dcs,
                 COALESCE(o.kind, (SELECT q.kind FROM queue_order q WHERE q.msgid = r.msgid AND q.state IN ('granted', 'ended')
                     ORDER BY q.kind LIMIT 1)) AS kind
-            FROM routelog r JOIN unnest($1::bigint[], $2::text[]) AS w(id, account) ON r.msgid = w.id AND r.username = w.account
-            LEFT JOIN message_order o ON o.msgid = r.msgid
-            WHERE r.msgid = ANY($1::bigint[]) AND r.msgtype = 1
+            FROM unnest($1::bigint[], $2::text[]) AS w(id, account)
+            CROSS JOIN LATERAL (SELECT * FROM routelog WHERE msgid = w.id AND username = w.account AND msgtype = 1 OFFSET 0) AS r
+            LEFT JOIN LATERAL (SELECT due, kind FROM message_order WHERE msgid = w.id OFFSET 0) AS o ON true
             """, [.intArray(wanted.map(\.msgid)), .textArray(wanted.map(\.account))])
         {
             found.append(

@@ -81,8 +81,8 @@ public enum ReservationStore {
         for row in try connection.query(
             """
             SELECT l.msgid FROM ledger l WHERE l.kind = 3 AND l.msgid > $1 AND l.msgid <= $2
-                AND NOT EXISTS (SELECT FROM ledger o WHERE o.msgid = l.msgid AND o.kind <> 3)
-                AND NOT EXISTS (SELECT FROM routelog r WHERE r.msgid = l.msgid)
+                AND NOT EXISTS (SELECT FROM ledger o WHERE o.msgid = l.msgid AND o.kind <> 3 OFFSET 0)
+                AND NOT EXISTS (SELECT FROM routelog r WHERE r.msgid = l.msgid OFFSET 0)
             ORDER BY l.msgid LIMIT $3
             """, [.int(low), .int(high), .int(limit)])
         {

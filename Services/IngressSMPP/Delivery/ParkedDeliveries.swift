@@ -45,10 +45,10 @@ struct ParkedDeliveries: Sendable {
             let rows = try connection.query(
                 """
                 UPDATE parked_delivery p SET claimed_until = now() + make_interval(secs => \(ParkedDeliveries.claimSeconds))
-                FROM (SELECT id FROM parked_delivery
-                      WHERE username = $1 AND (claimed_until IS NULL OR claimed_until < now())
-                      ORDER BY id LIMIT \(ParkedDeliveries.drainBatch) FOR UPDATE SKIP LOCKED) AS free
-                WHERE p.id = free.id RETURNING p.id, p.record
+                WHERE username = $1 AND id = ANY(ARRAY(
+                    SELECT id FROM parked_delivery WHERE username = $1 AND (claimed_until IS NULL OR claimed_until < now())
+                    ORDER BY id LIMIT \(ParkedDeliveries.drainBatch) FOR UPDATE SKIP LOCKED))
+                RETURNING p.id, p.record
                 """, [.text(account)])
             return try rows.map { Row(id: try $0.int("id"), message: try ShortMessage(serializedBytes: try $0.bytes("record"))) }
                 .sorted { $0.id < $1.id }
