@@ -205,7 +205,8 @@ import Testing
 
         func settings(_ instance: String) -> WindowedStage.Settings {
             WindowedStage.Settings(
-                consumer: ConsumerSettings(group: "lg-\(run)", topics: [input], instance: instance), transactionalID: "ltx-\(run)-\(instance)")
+                consumer: ConsumerSettings(group: "lg-\(run)", topics: [input], instance: instance),
+                transactionalID: "ltx-\(run)-\(instance)")
         }
         // The first begins every second record and answers when it is asked for the fifth time whether it waits for something.
         let handed = Mutex<[(Claim, String)]>([])

@@ -54,7 +54,8 @@ actor DeliveryStages {
         let delivery = delivery
         let stage = WindowedStage(
             environment.bus, settings: settings, onState: context.health.reporter(name(place)),
-            onRecorded: { delivery.recorded($0, at: place) }, hasBegun: { delivery.hasBegunLeaving(place) }, onRecords: { delivery.receive($0, at: place) })
+            onRecorded: { delivery.recorded($0, at: place) }, hasBegun: { delivery.hasBegunLeaving(place) },
+            onRecords: { delivery.receive($0, at: place) })
         await delivery.attach(stage, at: place)
         let (ended, end) = AsyncStream<Void>.makeStream()
         startThread(name(place)) {
