@@ -159,7 +159,8 @@ let package = Package(
         service(
             "Bench",
             [
-                "ServiceKit", "Bus", "Database", "Store", "Pricing", "SMPP", "LoadModel", nioCore, nioPosix, logging,
+                "ServiceKit", "Bus", "Database", "Store", "Pricing", "SMPP", "LoadModel", nioCore, nioPosix, nioHTTP1,
+                logging,
             ]),
 
         .executableTarget(

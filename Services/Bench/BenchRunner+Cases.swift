@@ -58,7 +58,7 @@ extension BenchRunner {
         var shape = BenchCase.Shape(sessions: sessions, window: 1)
         shape.asksForReports = false
         let arrivals = providers[shape.provider.connector]?.arrivals ?? ""
-        let generator = try await LoadGenerator.connect(plan(shape, port: gateway.smppPort, arrivals: arrivals))
+        let generator = try await LoadGenerator.connect(plan(shape, arrivals: arrivals))
         let bound = (ContinuousClock.now - start) / .seconds(1)
         await pause(.seconds(2))
         if let pid = try? gateway.pids()["ingress-smpp"], let figures = ProcessFigures.read(pid) {
@@ -77,7 +77,7 @@ extension BenchRunner {
         let connector = shape.provider.connector
         guard let provider = providers[connector] else { throw LoadFailure("the provider \(connector) is not running") }
         let msgid = try await books().lastMessageID()
-        let generator = try await LoadGenerator.connect(plan(shape, port: gateway.smppPort, arrivals: provider.arrivals))
+        let generator = try await LoadGenerator.connect(plan(shape, arrivals: provider.arrivals))
         do {
             let all = try pids(provider: connector)
             let before = GatewaySample.take(all, memory: false)
@@ -110,6 +110,10 @@ extension BenchRunner {
         if let possible = shape.provider.possiblePerSecond, let rate = result.endToEndPerSecond {
             result.figures.append(Figure("share of window x sessions / answer time", rate / possible, "", aim: .atLeast(0.95)))
         }
+        if shape.manner != .smpp, let rate = result.acceptedPerSecond, let cpu = result.cpuSecondsPer1000["load"], cpu > 0, rate > 0 {
+            // It has one thread: what that could send, by what it used of its time for this.
+            result.figures.append(Figure("load generator: times this rate, by its CPU", 1_000 / (cpu * rate), "", aim: .atLeast(3)))
+        }
         switch one.name {
         case "reports":
             if let rate = result.endToEndPerSecond { result.figures.append(Figure("end to end", rate, "per second", aim: .atLeast(5_000))) }
@@ -132,7 +136,7 @@ extension BenchRunner {
         guard let provider = providers[terms.connector] else { throw LoadFailure("the provider \(terms.connector) is not running") }
         let msgid = try await books().lastMessageID()
         await stopProvider(terms)
-        let generator = try await LoadGenerator.connect(plan(shape, port: gateway.smppPort, arrivals: provider.arrivals))
+        let generator = try await LoadGenerator.connect(plan(shape, arrivals: provider.arrivals))
         do {
             let all = try pids(provider: terms.connector)
             let before = GatewaySample.take(all, memory: false)
@@ -208,7 +212,7 @@ extension BenchRunner {
         var shape = BenchCase.Shape(sessions: 1, window: 1)
         shape.asksForReports = true
         guard let provider = providers[shape.provider.connector] else { throw LoadFailure("the provider is not running") }
-        let plan = plan(shape, port: gateway.smppPort, arrivals: provider.arrivals)
+        let plan = plan(shape, arrivals: provider.arrivals)
         let start = ContinuousClock.now
         try gateway.launch()
         var connected: LoadGenerator?

@@ -55,7 +55,7 @@ def place(tmp_path):
 
 
 def test_each_kind_of_case_measures_and_finds_the_books_in_agreement(place):
-    cases = ["direct", "rest", "reports", "plain", "long", "slow-50ms", "backlog", "restart"]
+    cases = ["direct", "rest", "reports", "plain", "long", "http", "slow-50ms", "backlog", "restart"]
     bench = start_bench(place, "--quick", "--seconds", 2, "--backlog", 1000, *(word for case in cases for word in ("--case", case)))
     code, log = finish(bench, place)
     assert code == 0, log
@@ -64,16 +64,16 @@ def test_each_kind_of_case_measures_and_finds_the_books_in_agreement(place):
     assert [one["name"] for one in result["cases"]] == cases
     assert result["faults"] == []
     by_name = {one["name"]: one for one in result["cases"]}
-    for name in ("reports", "plain", "long", "slow-50ms", "backlog"):
+    for name in ("reports", "plain", "long", "http", "slow-50ms", "backlog"):
         one = by_name[name]
         assert one["messages"] > 0 and one["accepted_per_second"] > 0 and one["end_to_end_per_second"] > 0, one
         assert one["duplicates"] == one["losses"] == one["refused"] == 0, one
         used = one["cpu_seconds_per_1000"]
-        assert all(used[process] > 0 for process in ("ingress-smpp", "router", "billing", "egress-smpp", "broker", "postgresql")), one
+        assert all(used[process] > 0 for process in ("ingress-http" if name == "http" else "ingress-smpp", "router", "billing", "egress-smpp", "broker", "postgresql")), one
         assert used["gateway"] < sum(used.values()), one
         assert one["disk_bytes_per_message"]["gateway"] > 0, one
         assert 0 < one["answer_ms"]["p50"] <= one["answer_ms"]["p99"], one
-    for name in ("reports", "long", "slow-50ms"):
+    for name in ("reports", "long", "http", "slow-50ms"):
         one = by_name[name]
         # The receipt comes a tenth of a second after the provider's answer.
         assert one["to_report_ms"]["p50"] > max(100, one["to_provider_ms"]["p50"]), one

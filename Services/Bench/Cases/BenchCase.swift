@@ -24,6 +24,7 @@ struct BenchCase: Sendable {
         var perSecond: Double?
         /// Sent and not finished. Two seconds at the rate that is aimed at.
         var inFlight = 10_000
+        var manner = LoadManner.smpp
     }
 
     var name: String
@@ -52,6 +53,12 @@ struct BenchCase: Sendable {
         BenchCase(
             name: "long", title: "long messages (400 characters, 3 parts), with reports",
             work: .load(Shape(textCharacters: 400, parts: 3, inFlight: 4_000))),
+        BenchCase(
+            name: "http-latency", title: "500 per second over HTTP, one in a request, with webhooks",
+            work: .load(Shape(sessions: 64, perSecond: 500, manner: .http(batch: 1)))),
+        BenchCase(
+            name: "http", title: "10 connections over HTTP, up to 50 in a request, with webhooks",
+            work: .load(Shape(manner: .http(batch: 50)))),
         BenchCase(
             name: "slow-20ms", title: "provider answers after 20 ms: 2 sessions, window 20",
             work: .load(Shape(provider: .after20, inFlight: 3_000))),

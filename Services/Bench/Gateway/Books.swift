@@ -38,6 +38,7 @@ struct GatewayBooks: Sendable {
         all += [Topics.queue(GatewayUnderTest.incoming), Topics.priorityQueue(GatewayUnderTest.incoming)].map {
             GroupTopic(group: "ingress-smpp.\(GatewayUnderTest.incoming)", topic: $0)
         }
+        all.append(GroupTopic(group: "ingress-http.\(GatewayUnderTest.incomingHTTP)", topic: Topics.queue(GatewayUnderTest.incomingHTTP)))
         return all
     }()
 

@@ -11,9 +11,13 @@ struct GatewayUnderTest: Sendable {
     static let account = "bench"
     static let password = "bench"
     static let incoming = "bench-in"
+    static let incomingHTTP = "bench-http"
+    /// Reports that may be under way to the load at a time.
+    static let webhookConcurrency = 64
 
     let directory: String
     let smppPort: Int
+    let httpPort: Int
     let providerPorts: [String: Int]
     private(set) var process: ChildProcess?
 
@@ -21,9 +25,10 @@ struct GatewayUnderTest: Sendable {
 
     init(directory: String) throws {
         self.directory = directory
-        let ports = try FreePorts.take(1 + ProviderTerms.all.count)
+        let ports = try FreePorts.take(2 + ProviderTerms.all.count)
         smppPort = ports[0]
-        providerPorts = Dictionary(uniqueKeysWithValues: zip(ProviderTerms.all.map(\.connector), ports.dropFirst()))
+        httpPort = ports[1]
+        providerPorts = Dictionary(uniqueKeysWithValues: zip(ProviderTerms.all.map(\.connector), ports.dropFirst(2)))
         try configuration.write(toFile: directory + "/bench.cfg", atomically: true, encoding: .utf8)
     }
 
@@ -36,6 +41,15 @@ struct GatewayUnderTest: Sendable {
             ADDRESS=127.0.0.1:\(smppPort)
             INSTANCES=5000
             USERDB=emg
+            >
+            CONNECTOR \(Self.incomingHTTP) <
+            TYPE=INCOMING
+            PROTOCOL=HTTP
+            ADDRESS=127.0.0.1:\(httpPort)
+            USERDB=emg
+            INTERFACES=API
+            WEBHOOKALLOW=127.0.0.0/8
+            WEBHOOKCONCURRENCY=\(Self.webhookConcurrency)
             >
 
             """
@@ -113,6 +127,8 @@ struct GatewayUnderTest: Sendable {
             if let anywhere = IPNetwork("127.0.0.0/8") {
                 _ = try AccountStore.addAccess(connection, username: Self.account, network: anywhere, connector: "*", by: "bench")
             }
+            // Its secret: reports are signed.
+            _ = try WebhookStore.set(connection, username: Self.account, WebhookStore.Changes(), by: "bench")
             for terms in ProviderTerms.all {
                 _ = try RouteStore.add(
                     connection, RouteRow(prefix: terms.prefix, outConnector: terms.connector, note: "bench"), by: "bench")

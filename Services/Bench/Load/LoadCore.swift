@@ -9,10 +9,12 @@ final class LoadCore {
     let eventLoop: any EventLoop
     var book: LoadBook
     /// Sessions that have written since the last flush.
-    var dirty: [LoadSession] = []
+    var dirty: [any LoadClient] = []
+    /// Where reports are taken that come by HTTP.
+    var reportPort = 0
 
     private(set) var phase = Phase.binding
-    private(set) var sessions: [LoadSession] = []
+    private(set) var sessions: [any LoadClient] = []
     /// Sessions that were bound and ended by themselves.
     private(set) var sessionsLost = 0
     private(set) var lastTrouble: String?
@@ -21,7 +23,7 @@ final class LoadCore {
     private var allBound: EventLoopPromise<Void>?
     private var finished: EventLoopPromise<Void>?
     private var connect: (() -> Void)?
-    private var waiting = CircularBuffer<LoadSession>()
+    private var waiting = CircularBuffer<any LoadClient>()
     private var tail: ArrivalTail?
     private var order = LoadOrder()
     private var pace: Pace?
@@ -47,7 +49,7 @@ final class LoadCore {
 
     // MARK: Sessions
 
-    /// - Parameter connect: opens one connection, whose handler is a `LoadSession` of this core.
+    /// - Parameter connect: opens one connection, whose handler is a `LoadClient` of this core.
     func bindAll(_ promise: EventLoopPromise<Void>, connect: @escaping () -> Void) {
         allBound = promise
         self.connect = connect
@@ -65,7 +67,7 @@ final class LoadCore {
 
     func connectFailed(_ error: any Error) { fail(LoadFailure("no connection to port \(plan.port): \(error)")) }
 
-    func sessionBound(_ session: LoadSession) {
+    func sessionBound(_ session: any LoadClient) {
         connecting -= 1
         sessions.append(session)
         guard phase == .binding else { return }
@@ -77,7 +79,7 @@ final class LoadCore {
         allBound = nil
     }
 
-    func sessionEnded(_ session: LoadSession, _ trouble: String) {
+    func sessionEnded(_ session: any LoadClient, _ trouble: String) {
         guard phase != .closing else { return }
         lastTrouble = lastTrouble ?? trouble
         if let index = sessions.firstIndex(where: { $0 === session }) {
@@ -117,7 +119,7 @@ final class LoadCore {
     }
 
     /// A session can take more.
-    func hasRoom(_ session: LoadSession) {
+    func hasRoom(_ session: any LoadClient) {
         guard !session.isWaiting else { return }
         session.isWaiting = true
         waiting.append(session)
@@ -138,7 +140,7 @@ final class LoadCore {
             var count = 0
             while count < Self.turnMessages, session.hasRoom, let sentAt = mayStart(now) {
                 let number = book.sent
-                guard session.submit(plan.submit(number), number: number, now: now) else { break }
+                guard session.submit(number, now: now) else { break }
                 _ = book.send(at: sentAt)
                 count += 1
             }

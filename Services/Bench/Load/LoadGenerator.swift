@@ -1,5 +1,6 @@
 import LoadModel
 import NIOCore
+import NIOHTTP1
 import NIOPosix
 
 /// Our own load: client sessions that keep their windows full, or a fixed rate, and keep book of every message.
@@ -31,9 +32,13 @@ final class LoadGenerator: Sendable {
             let core = try await eventLoop.submit {
                 NIOLoopBoundBox(try LoadCore(plan: plan, eventLoop: eventLoop), eventLoop: eventLoop)
             }.get()
+            if case .http = plan.manner {
+                let port = try await Self.listen(eventLoop, core)
+                eventLoop.execute { core.value.reportPort = port }
+            }
             let bound = eventLoop.makePromise(of: Void.self)
             eventLoop.execute {
-                core.value.bindAll(bound) { Self.connectOne(plan.port, eventLoop, core) }
+                core.value.bindAll(bound) { Self.connectOne(plan, eventLoop, core) }
             }
             let generator = LoadGenerator(group: group, core: core)
             do { try await bound.futureResult.get() } catch {
@@ -47,16 +52,37 @@ final class LoadGenerator: Sendable {
         }
     }
 
-    private static func connectOne(_ port: Int, _ eventLoop: any EventLoop, _ core: NIOLoopBoundBox<LoadCore>) {
+    /// Takes reports on a free port, until the event loop ends.
+    private static func listen(_ eventLoop: any EventLoop, _ core: NIOLoopBoundBox<LoadCore>) async throws -> Int {
+        let channel = try await ServerBootstrap(group: eventLoop, childGroup: eventLoop)
+            .serverChannelOption(.backlog, value: 1_024)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.configureHTTPServerPipeline()
+                    try channel.pipeline.syncOperations.addHandler(ReportListener(core: core.value))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        guard let port = channel.localAddress?.port else { throw LoadFailure("no port to take reports on") }
+        return port
+    }
+
+    private static func connectOne(_ plan: LoadPlan, _ eventLoop: any EventLoop, _ core: NIOLoopBoundBox<LoadCore>) {
         ClientBootstrap(group: eventLoop)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .connectTimeout(.seconds(30))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(LoadSession(core: core.value))
+                    switch plan.manner {
+                    case .smpp: try channel.pipeline.syncOperations.addHandler(LoadSession(core: core.value))
+                    case .http(let batch):
+                        try channel.pipeline.syncOperations.addHTTPClientHandlers()
+                        try channel.pipeline.syncOperations.addHandler(HTTPLoadClient(core: core.value, batch: batch))
+                    }
                 }
             }
-            .connect(host: "127.0.0.1", port: port).whenFailure { core.value.connectFailed($0) }
+            .connect(host: "127.0.0.1", port: plan.port).whenFailure { core.value.connectFailed($0) }
     }
 
     /// Sends as ordered, and returns when it is done or nothing moves any more.

@@ -7,7 +7,7 @@ struct LoadPlan: Sendable {
     var systemID: String
     var password: String
     var sessions: Int
-    /// Unanswered submits of each session.
+    /// Unanswered submits of each session; over HTTP the request has as many as its list may hold.
     var window: Int
     /// The first message goes to this number, the next to the next.
     var firstDestination: UInt64
@@ -18,6 +18,7 @@ struct LoadPlan: Sendable {
     var parts: Int
     /// Where the provider notes what arrives, and from which octet on it is about this load.
     var arrivals: (path: String, offset: Int64)?
+    var manner = LoadManner.smpp
 
     /// The text of message `number`: its number, and words up to the length.
     static func text(_ number: Int, characters: Int) -> [UInt8] {

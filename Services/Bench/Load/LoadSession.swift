@@ -3,7 +3,7 @@ import NIOCore
 import SMPP
 
 /// One client session of the load: it moves octets between the channel and the session machine, and tells the core.
-final class LoadSession: ChannelInboundHandler {
+final class LoadSession: ChannelInboundHandler, LoadClient {
     typealias InboundIn = ByteBuffer
 
     private let core: LoadCore
@@ -12,7 +12,6 @@ final class LoadSession: ChannelInboundHandler {
     private var writes = ByteBuffer()
     private(set) var channel: (any Channel)?
     private var isOver = false
-    /// In the core's list of those that have room and nothing to send.
     var isWaiting = false
     /// In the core's list of those that have written.
     private var isDirty = false
@@ -130,10 +129,9 @@ final class LoadSession: ChannelInboundHandler {
         try? pdu.encode(into: &writes)
     }
 
-    /// - Returns: false where the window has no room.
-    func submit(_ submit: SubmitSm, number: Int, now: Int64) -> Bool {
+    func submit(_ number: Int, now: Int64) -> Bool {
         do throws(RequestRefusal) {
-            try session.request(.submitSm(submit), context: number, now: now / 1_000_000, into: &writes)
+            try session.request(.submitSm(core.plan.submit(number)), context: number, now: now / 1_000_000, into: &writes)
         } catch {
             return false
         }
