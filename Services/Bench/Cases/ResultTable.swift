@@ -48,7 +48,8 @@ enum ResultTable {
 
     /// The gateway's processes first, then its sum, then the two that are no part of it.
     static let order = [
-        "ingress-smpp", "ingress-http", "router", "billing", "egress-smpp", "dlr-matcher", "routelog", "delay", "broker", "postgresql", "up", "gateway",
+        "ingress-smpp", "ingress-http", "router", "billing", "egress-smpp", "dlr-matcher", "routelog", "delay", "broker", "postgresql",
+        "up", "gateway",
         "provider", "load",
     ]
 

@@ -53,7 +53,8 @@ final class HTTPLoadClient: ChannelInboundHandler, LoadClient {
             "Content-Length": "\(body.readableBytes)",
         ]
         channel.write(
-            HTTPClientRequestPart.head(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/v1/messages", headers: headers)), promise: nil)
+            HTTPClientRequestPart.head(HTTPRequestHead(version: .http1_1, method: .POST, uri: "/v1/messages", headers: headers)),
+            promise: nil)
         channel.write(HTTPClientRequestPart.body(.byteBuffer(body)), promise: nil)
         channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
         (asked, pending) = (pending, [])
