@@ -13,7 +13,6 @@ import Store
 /// Takes messages from clients over SMPP, and brings them their reports.
 public enum IngressSMPPService {
     public static func build(_ context: ServiceContext) async throws -> [any Service] {
-        raiseFileLimit()
         let environment = context.environment
         let registry = SessionRegistry(environment)
         try await registry.clear()
@@ -31,13 +30,5 @@ public enum IngressSMPPService {
             "connectors", context, load: { try ConnectorStore.incoming($0, protocol: "SMPP") }, onChange: { listeners.wanted($0) })
         listeners.wanted(snapshot.value)
         return [registry, limits, monitor, listeners, snapshot]
-    }
-
-    /// Each session is an open file, and the usual soft limit is 1,024 of them.
-    private static func raiseFileLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0, limit.rlim_cur < limit.rlim_max else { return }
-        limit.rlim_cur = min(limit.rlim_max, 65_536)
-        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bench
+import CPlatform
 import Foundation
 
 /// `signalbox bench`: the gateway's speed and what it costs, measured on this machine.
@@ -8,8 +9,8 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Measure a gateway of its own on this machine, and audit its books.",
         discussion: """
             Brings a whole gateway up on free ports in a temporary directory, with all that production has (fsync, transactions, prepaid
-            billing, the message log with texts, reports), drives it over SMPP and lets a simulated provider answer. After each case the
-            books of client, provider and gateway are laid side by side; where they differ the exit status is 1.
+            billing, the message log with texts, reports), drives it over SMPP and HTTP and lets a simulated provider answer. After each
+            case the books of client, provider and gateway are laid side by side; where they differ the exit status is 1.
 
             The cases: \(Bench.caseNames.joined(separator: ", ")).
             """)
@@ -38,6 +39,8 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Each session of the load is an open file.
+        _ = cplatform_raise_open_files()
         let signals = TerminationSignals()
         let options = options
         // A signal ends the run as an error does: everything that was started is stopped first.

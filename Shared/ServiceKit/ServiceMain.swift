@@ -26,6 +26,8 @@ public struct ServiceContext: Sendable {
 public func runService(_ name: String, build: (ServiceContext) async throws -> [any Service]) async throws {
     // A reader of our log lines that is gone must not end us in the middle of an orderly stop.
     signal(SIGPIPE, SIG_IGN)
+    // Each session and each connection is an open file, and the usual soft limit is 1,024 of them.
+    _ = cplatform_raise_open_files()
     if ProcessInfo.processInfo.environment["SIGNALBOX_SUPERVISED"] == "1" { _ = cplatform_die_with_parent(SIGTERM) }
     let environment = try ServiceEnvironment(service: name)
     let health = Health()

@@ -1,6 +1,7 @@
 """The commands that an operator types against a running gateway."""
 
 import json
+import resource
 import signal
 import subprocess
 import time
@@ -20,6 +21,29 @@ def test_status_shows_every_service_and_exits_with_zero(gateway):
     assert {row["service"]: row["pid"] for row in status["services"]}.items() <= gateway.pids().items()
     assert {"smpp-in1", "smpp-providerA"} <= {row["name"] for row in status["connectors"]}
     assert all(isinstance(row["queued"], int) for row in status["connectors"]) and isinstance(status["delayed"], int)
+
+
+def test_a_service_opens_as_many_files_as_it_may(gateway):
+    """The usual soft limit is 1,024, and each session is an open file."""
+    def limits(pid):
+        line = next(line for line in open(f"/proc/{pid}/limits") if line.startswith("Max open files"))
+        return line.split()[3:5]
+
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    environment = gateway.environment | {
+        "SIGNALBOX_DATABASE_URL": gateway.state["database_url"], "SIGNALBOX_KAFKA": gateway.state["kafka"],
+        "SIGNALBOX_INSTANCE": "egress-http-limited"}
+    limited = subprocess.Popen(
+        ["prlimit", f"--nofile=256:{hard}", executable(), "run", "egress-http"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL, env=environment)
+    try:
+        wait_for("it has raised its limit", lambda: limits(limited.pid) == [str(hard)] * 2, 30)
+    finally:
+        limited.send_signal(signal.SIGTERM)
+        limited.wait(30)
+    for name in ("ingress-smpp", "ingress-http", "egress-smpp", "broker"):
+        soft, most = limits(gateway.pids()[name])
+        assert soft == most, name
 
 
 def test_status_of_nothing_says_so_and_exits_with_one(tmp_path):
