@@ -17,7 +17,8 @@ RUSH = 20_000 if IS_FULL else 3_000
 
 
 def account(plant, name):
-    plant.gateway.run("account", "add", name, "--password", "secret", "--prepaid", "--balance", "10000", check=False)
+    # More than a flood can spend: what is refused for want of money would not be delivered.
+    plant.gateway.run("account", "add", name, "--password", "secret", "--prepaid", "--balance", "1000000", check=False)
     plant.gateway.run("access", "add", name, "--network", "0.0.0.0/0", "--connector", "*", check=False)
     return name
 
