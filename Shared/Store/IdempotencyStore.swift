@@ -106,7 +106,6 @@ public enum IdempotencyStore {
         }
     }
 
-    /// A claim that somebody else takes over at this moment is the other's to settle: its row stands elsewhere then.
     public static func settle(_ connection: Connection, _ answers: [Answer]) throws {
         let free = answers.filter { $0.status == nil }
         let final = answers.filter { $0.status != nil }
@@ -116,8 +115,7 @@ public enum IdempotencyStore {
                     """
                     UPDATE http_idempotency h SET status = t.s, answer = t.a
                     FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) AS t(u, k, s, a)
-                    CROSS JOIN LATERAL (SELECT ctid FROM http_idempotency WHERE username = t.u AND key = t.k OFFSET 0) AS place
-                    WHERE h.ctid = place.ctid
+                    WHERE h.username = ANY($1::text[]) AND h.key = ANY($2::text[]) AND h.username = t.u AND h.key = t.k
                     """,
                     [
                         .textArray(final.map(\.username)), .textArray(final.map(\.key)), .intArray(final.map { $0.status.map(Int64.init) }),
@@ -128,8 +126,7 @@ public enum IdempotencyStore {
                 try connection.execute(
                     """
                     DELETE FROM http_idempotency h USING unnest($1::text[], $2::text[]) AS t(u, k)
-                    CROSS JOIN LATERAL (SELECT ctid FROM http_idempotency WHERE username = t.u AND key = t.k OFFSET 0) AS place
-                    WHERE h.ctid = place.ctid AND h.status IS NULL
+                    WHERE h.username = ANY($1::text[]) AND h.key = ANY($2::text[]) AND h.username = t.u AND h.key = t.k AND h.status IS NULL
                     """, [.textArray(free.map(\.username)), .textArray(free.map(\.key))])
             }
         }
