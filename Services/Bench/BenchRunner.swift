@@ -80,8 +80,8 @@ struct BenchRunner {
     func plan(_ shape: BenchCase.Shape, port: Int? = nil, arrivals: String) -> LoadPlan {
         LoadPlan(
             port: port ?? (shape.manner == .smpp ? gateway.smppPort : gateway.httpPort), systemID: GatewayUnderTest.account,
-            password: GatewayUnderTest.password, sessions: shape.sessions,
-            window: shape.window, firstDestination: shape.provider.firstDestination(after: messages), asksForReports: shape.asksForReports,
+            password: GatewayUnderTest.password, sessions: shape.sessions, window: shape.window,
+            firstDestination: shape.provider.firstDestination(after: messages), asksForReports: shape.asksForReports,
             textCharacters: shape.textCharacters, parts: shape.parts, arrivals: (arrivals, ArrivalTail.end(of: arrivals)),
             manner: shape.manner)
     }

@@ -49,8 +49,7 @@ enum ResultTable {
     /// The gateway's processes first, then its sum, then the two that are no part of it.
     static let order = [
         "ingress-smpp", "ingress-http", "router", "billing", "egress-smpp", "dlr-matcher", "routelog", "delay", "broker", "postgresql",
-        "up", "gateway",
-        "provider", "load",
+        "up", "gateway", "provider", "load",
     ]
 
     private static func processes(_ cases: [CaseResult], _ path: KeyPath<CaseResult, [String: Double]>, scale: Double) -> [[String]] {

@@ -13,8 +13,8 @@ final class HTTPLoadClient: ChannelInboundHandler, LoadClient {
     private let batch: Int
     private(set) var channel: (any Channel)?
     var isWaiting = false
+    var isDirty = false
     private var isOver = false
-    private var isDirty = false
     /// What goes with the next request, and its messages as JSON.
     private var pending: [Int] = []
     private var body = ByteBuffer()
@@ -37,15 +37,10 @@ final class HTTPLoadClient: ChannelInboundHandler, LoadClient {
         body.writeString(pending.isEmpty ? #"{"messages":["# : ",")
         core.plan.writeJSON(number, reportPort: core.reportPort, into: &body)
         pending.append(number)
-        if !isDirty {
-            isDirty = true
-            core.dirty.append(self)
-        }
         return true
     }
 
     func flush() {
-        isDirty = false
         guard !pending.isEmpty, asked.isEmpty, let channel else { return }
         body.writeString("]}")
         let headers: HTTPHeaders = [

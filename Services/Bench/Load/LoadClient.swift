@@ -14,6 +14,8 @@ protocol LoadClient: AnyObject {
     var hasRoom: Bool { get }
     /// In the core's list of those that have room and nothing to send.
     var isWaiting: Bool { get set }
+    /// In the core's list of those that have written.
+    var isDirty: Bool { get set }
 
     /// Takes message `number`; it goes with the next `flush`.
     /// - Returns: false where there is no room.

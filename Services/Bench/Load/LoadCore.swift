@@ -9,7 +9,7 @@ final class LoadCore {
     let eventLoop: any EventLoop
     var book: LoadBook
     /// Sessions that have written since the last flush.
-    var dirty: [any LoadClient] = []
+    private var dirty: [any LoadClient] = []
     /// Where reports are taken that come by HTTP.
     var reportPort = 0
 
@@ -129,7 +129,10 @@ final class LoadCore {
     func turn() {
         if phase == .sending { send() }
         guard !dirty.isEmpty else { return }
-        for session in dirty { session.flush() }
+        for session in dirty {
+            session.isDirty = false
+            session.flush()
+        }
         dirty.removeAll(keepingCapacity: true)
     }
 
@@ -142,6 +145,10 @@ final class LoadCore {
                 let number = book.sent
                 guard session.submit(number, now: now) else { break }
                 _ = book.send(at: sentAt)
+                if !session.isDirty {
+                    session.isDirty = true
+                    dirty.append(session)
+                }
                 count += 1
             }
             guard mayStart(now) != nil else { return }

@@ -13,8 +13,7 @@ final class LoadSession: ChannelInboundHandler, LoadClient {
     private(set) var channel: (any Channel)?
     private var isOver = false
     var isWaiting = false
-    /// In the core's list of those that have written.
-    private var isDirty = false
+    var isDirty = false
 
     init(core: LoadCore) {
         self.core = core
@@ -48,7 +47,7 @@ final class LoadSession: ChannelInboundHandler, LoadClient {
     func channelReadComplete(context: ChannelHandlerContext) {
         if hasRoom { core.hasRoom(self) }
         core.turn()
-        if !isDirty { flush() }
+        flush()
         context.fireChannelReadComplete()
     }
 
@@ -135,15 +134,10 @@ final class LoadSession: ChannelInboundHandler, LoadClient {
         } catch {
             return false
         }
-        if !isDirty {
-            isDirty = true
-            core.dirty.append(self)
-        }
         return true
     }
 
     func flush() {
-        isDirty = false
         guard writes.readableBytes > 0, let channel else { return }
         channel.writeAndFlush(writes, promise: nil)
         writes = ByteBuffer()
