@@ -204,7 +204,7 @@ public final class WindowedStage: Sendable {
             let claimed = work.claim(records)
             if !claimed.isEmpty { onRecords(claimed) }
         }
-        work.take(takeCompletions())
+        work.take(takeBatch().completions)
         try work.commit(producer, consumer)
     }
 
@@ -240,8 +240,6 @@ public final class WindowedStage: Sendable {
         let recorded = work.takeRecorded()
         if recorded > 0 { onRecorded(recorded) }
     }
-
-    private func takeCompletions() -> [Completion] { takeBatch().completions }
 
     private func takeBatch() -> (completions: [Completion], batch: Int) {
         inbox.withLock { inbox in

@@ -66,14 +66,25 @@ final class SilenceWatch: Sendable {
             return (mark, !state.isRunning)
         }
         if isFirst {
-            start("db silence") { [self] in loop() }
-            start("db probe") { [self] in SilenceProbe(watch: self).run() }
+            // Two threads: a question may take seconds.
+            everySecond("db silence") { [self] in { [self] in giveUpOverdue() } }
+            everySecond("db probe") { [self] in
+                var probe = SilenceProbe(watch: self)
+                return { probe.ask() }
+            }
         }
         return mark
     }
 
-    private func start(_ name: String, _ body: @escaping @Sendable () -> Void) {
-        let thread = Thread(block: body)
+    /// - Parameter begin: makes what is to be done each second, on its own thread.
+    private func everySecond(_ name: String, _ begin: @escaping @Sendable () -> () -> Void) {
+        let thread = Thread {
+            let look = begin()
+            while true {
+                Thread.sleep(forTimeInterval: 1)
+                look()
+            }
+        }
         thread.name = name
         thread.start()
     }
@@ -134,12 +145,9 @@ final class SilenceWatch: Sendable {
 
     // MARK: What lasts too long
 
-    private func loop() {
-        while true {
-            Thread.sleep(forTimeInterval: 1)
-            let now = ContinuousClock.now
-            _ = state.withLock { state in giveUp(&state) { _, entry in entry.deadline.map { $0 < now } ?? false } }
-        }
+    private func giveUpOverdue() {
+        let now = ContinuousClock.now
+        _ = state.withLock { state in giveUp(&state) { _, entry in entry.deadline.map { $0 < now } ?? false } }
     }
 
     /// Under the lock, so that no descriptor is closed meanwhile. A shutdown does not wait.
