@@ -1,7 +1,5 @@
 """Sessions with providers: orders at run time, instances, addresses, TLS, outbind, ids, rates."""
 
-import os
-import signal
 import subprocess
 import time
 from collections import Counter
@@ -12,8 +10,9 @@ from confluent_kafka import ConsumerGroupState
 from confluent_kafka.admin import AdminClient
 
 from client import Client
-from gateway import executable, wait_for
+from gateway import wait_for
 from egress_provider import Provider, apply, connector
+from ingress import Instance
 
 PREFIX = "9988"
 
@@ -213,17 +212,11 @@ def test_tls_with_a_certificate_that_is_verified(own_gateway, provider, certific
 
 @contextmanager
 def second_instance(gateway):
-    environment = gateway.environment | {
-        "SIGNALBOX_DATABASE_URL": gateway.state["database_url"], "SIGNALBOX_KAFKA": gateway.state["kafka"],
-        "SIGNALBOX_INSTANCE": "egress-smpp-second"}
-    with open(gateway.place / "second.log", "ab") as log:
-        second = subprocess.Popen(
-            [executable(), "run", "egress-smpp"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+    second = Instance(gateway, "egress-smpp-second", 0, service="egress-smpp").start()
     try:
         yield
     finally:
-        second.send_signal(signal.SIGTERM)
-        second.wait(30)
+        second.stop()
 
 
 def shares(gateway, name):
